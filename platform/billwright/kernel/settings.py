@@ -1,0 +1,81 @@
+"""What the operator sets, read from the environment once; nothing else reads the environment."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from billwright.kernel.errors import SettingsInvalidError
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All of it. Times in seconds, sizes in bytes."""
+
+    home: Path
+    port: int
+    host: str
+    database_url: str | None
+    redis_url: str | None
+    smtp_url: str | None
+    base_url: str | None
+    master_key: str | None
+    log_level: str
+    log_json: bool
+    body_bytes_max: int
+    pool_size: int
+    private_hosts_allowed: bool
+
+    @property
+    def files(self) -> Path:
+        """Where documents are kept, content-addressed, by tenant."""
+        return self.home / "files"
+
+    @property
+    def drop(self) -> Path:
+        """Watched folder: ``drop/{tenant}/{connection}/*.csv|*.jsonl``."""
+        return self.home / "drop"
+
+
+def _number(environ: Mapping[str, str], name: str, default: int) -> int:
+    raw = environ.get(name, "")
+    if not raw:
+        return default
+    try:
+        return int(raw)
+    except ValueError:
+        raise SettingsInvalidError(f"{name} must be a whole number, not {raw!r}.", field=name) from None
+
+
+def _secret(environ: Mapping[str, str], name: str) -> str | None:
+    """The value of ``name``, or the content of the file that ``{name}_FILE`` names (Kubernetes secrets)."""
+    if path := environ.get(f"{name}_FILE"):
+        try:
+            return Path(path).read_text(encoding="utf-8").strip()
+        except OSError as error:
+            raise SettingsInvalidError(f"{name}_FILE cannot be read: {error.strerror}.", field=name) from None
+    return environ.get(name) or None
+
+
+def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
+    """Settings from ``environ`` (default: the process's).
+
+    Raises:
+        SettingsInvalidError: a value is malformed; the sentence names the variable.
+    """
+    env = os.environ if environ is None else environ
+    return Settings(
+        home=Path(env.get("BILLWRIGHT_HOME") or ".billwright").resolve(),
+        port=_number(env, "BILLWRIGHT_PORT", 8700),
+        host=env.get("BILLWRIGHT_HOST") or "127.0.0.1",
+        database_url=_secret(env, "DATABASE_URL"),
+        redis_url=_secret(env, "REDIS_URL"),
+        smtp_url=_secret(env, "SMTP_URL"),
+        base_url=env.get("BILLWRIGHT_BASE_URL") or None,
+        master_key=_secret(env, "BILLWRIGHT_MASTER_KEY"),
+        log_level=(env.get("BILLWRIGHT_LOG_LEVEL") or "INFO").upper(),
+        log_json=env.get("BILLWRIGHT_LOG_FORMAT", "text") == "json",
+        body_bytes_max=_number(env, "BILLWRIGHT_BODY_BYTES_MAX", 5 * 1024 * 1024),
+        pool_size=_number(env, "BILLWRIGHT_POOL_SIZE", 8),
+        private_hosts_allowed=env.get("BILLWRIGHT_PRIVATE_HOSTS", "") == "allow",
+    )
