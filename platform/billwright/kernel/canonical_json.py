@@ -9,7 +9,6 @@ from uuid import UUID
 import msgspec
 
 
-
 def plain(value: object) -> object:
     """``value`` in JSON's types: sorted keys, decimals, dates and identifiers as text, no floats."""
     if value is None or isinstance(value, str | bool | int):

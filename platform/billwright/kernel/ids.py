@@ -9,8 +9,48 @@ import uuid_utils.compat
 from billwright.kernel.errors import NotFoundError
 
 PREFIXES: Final = frozenset(
-    "acc aud brd bil cli con cus ctr cvn chg del dis doc evi exc exp fnd grt inv job lin mil msg pay per pst prj prt rcv "
-    "rem rat stp ten tim tok usr ses led whk run".split()
+    [
+        "acc",
+        "aud",
+        "brd",
+        "bil",
+        "cli",
+        "con",
+        "cus",
+        "ctr",
+        "cvn",
+        "chg",
+        "del",
+        "dis",
+        "doc",
+        "evi",
+        "exc",
+        "exp",
+        "fnd",
+        "grt",
+        "inv",
+        "job",
+        "lin",
+        "mil",
+        "msg",
+        "pay",
+        "per",
+        "pst",
+        "prj",
+        "prt",
+        "rcv",
+        "rem",
+        "rat",
+        "stp",
+        "ten",
+        "tim",
+        "tok",
+        "usr",
+        "ses",
+        "led",
+        "whk",
+        "run",
+    ]
 )
 
 

@@ -121,7 +121,8 @@ def parse_amount(text: str | Decimal, currency: str, *, field: str = "amount") -
     scaled = value.scaleb(digits)
     if scaled != scaled.to_integral_value():
         raise AmountInvalidError(
-            f"{text} has more decimals than {currency} allows ({digits}); round it at the source.", field=field
+            f"{text} has more decimals than {currency} allows ({digits}); round it at the source.",
+            field=field,
         )
     if abs(scaled) >= MINOR_MAX:
         raise AmountInvalidError(f"{text!r} is out of range.", field=field)

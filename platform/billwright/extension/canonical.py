@@ -1,0 +1,274 @@
+"""Canonical objects as messages carry them: what ``POST /v1/messages`` accepts and what a connector's mapping yields.
+
+References between objects are the *source's own keys* (``ref``): an object may arrive before the one that it points to.
+Amounts are decimal strings in major units. ``amount`` may be missing or in something that is no ISO currency only when a
+connector says so with ``amount_raw``: such a price is kept as it is and holds the milestone, it is never guessed.
+"""
+
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Annotated, ClassVar, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+Ref = Annotated[str, Meta(min_length=1, max_length=200, description="The source's own key of the object")]
+Name = Annotated[str, Meta(min_length=1, max_length=300)]
+Text = Annotated[str, Meta(max_length=10_000)]
+Short = Annotated[str, Meta(max_length=300)]
+Email = Annotated[str, Meta(min_length=3, max_length=254, pattern=r"^[^@\s]+@[^@\s]+$")]
+CountryCode = Annotated[str, Meta(pattern=r"^[A-Z]{2}$", description="ISO 3166-1 alpha-2")]
+CurrencyCode = Annotated[str, Meta(pattern=r"^[A-Z0-9]{2,12}$", description="ISO 4217 code")]
+Language = Literal["en", "de", "fr"]
+Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]
+Percent = Annotated[Decimal, Meta(ge=0, le=100)]
+
+
+class Canonical(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
+    """Base: ``ref`` is the source's key; ``kind`` names the object in types such as ``billwright.milestone.v1``."""
+
+    kind: ClassVar[str]
+    ref: Ref
+
+
+class Address(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    street: Short = ""
+    postal_code: Short = ""
+    city: Short = ""
+    country: CountryCode | None = None
+
+
+class Contact(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    name: Name
+    email: Email | None = None
+    role: Short = ""
+
+
+class Customer(Canonical, frozen=True, kw_only=True):
+    kind: ClassVar[str] = "customer"
+    name: Name
+    legal_name: Short = ""
+    tax_id: Short = ""
+    address: Address = Address()
+    billing_email: Email | None = None
+    contacts: tuple[Contact, ...] = ()
+    language: Language = "en"
+    currency: CurrencyCode | None = None
+    po_required: bool = False
+    payment_terms_days: Annotated[int, Meta(ge=0, le=365)] | None = None
+    tax_category: Literal["S", "Z", "E", "AE", "K", "G", "O"] | None = None
+
+
+class Project(Canonical, frozen=True, kw_only=True):
+    kind: ClassVar[str] = "project"
+    name: Name
+    customer: Ref
+    code: Short = ""
+    manager_email: Email | None = None
+
+
+class Clause(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    number: Short
+    title: Short = ""
+    text: Text = ""
+
+
+class PurchaseOrder(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    number: Name
+    value: Decimal | None = None
+    valid_until: date | None = None
+
+
+class Contract(Canonical, frozen=True, kw_only=True):
+    """Version 1 of an agreement; later versions come from change orders only."""
+
+    kind: ClassVar[str] = "contract"
+    number: Name
+    title: Short = ""
+    customer: Ref
+    project: Ref | None = None
+    legal_entity: Short = ""
+    signed_on: date | None = None
+    currency: CurrencyCode | None = None
+    value: Decimal | None = None
+    value_raw: Short = ""
+    billing: Literal["fixed_price", "time_and_materials", "mixed"] = "fixed_price"
+    grouping: Literal["immediate", "monthly"] = "immediate"
+    acceptance_required: bool = True
+    purchase_order: PurchaseOrder | None = None
+    payment_terms_days: Annotated[int, Meta(ge=0, le=365)] | None = None
+    acceptance_settles_after_days: Annotated[int, Meta(ge=0, le=90)] = 0
+    clauses: tuple[Clause, ...] = ()
+    status: Literal["active", "completed", "terminated"] = "active"
+
+
+class TermChange(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One changed term. ``milestone`` is the milestone's ref, or none for a term of the contract itself."""
+
+    milestone: Ref | None = None
+    field: Name
+    before: Short | None = None
+    after: Short | None = None
+
+
+class ChangeOrder(Canonical, frozen=True, kw_only=True):
+    """Changes nothing billable until it is signed. ``milestone.amount`` changes carry amount and currency of the new price."""
+
+    kind: ClassVar[str] = "change_order"
+    contract: Ref
+    number: Name
+    title: Short = ""
+    signed_at: datetime | None = None
+    signed_by: Short = ""
+    value_after: Decimal | None = None
+    currency_after: CurrencyCode | None = None
+    changes: tuple[TermChange, ...] = ()
+
+
+class Milestone(Canonical, frozen=True, kw_only=True):
+    """The price as first agreed; ``percent`` is of the contract's value. Mobilisation is earned by signature."""
+
+    kind: ClassVar[str] = "milestone"
+    contract: Ref
+    number: Name
+    name: Short = ""
+    basis: Literal["fixed", "percent", "mobilisation"] = "fixed"
+    amount: Decimal | None = None
+    percent: Percent | None = None
+    currency: CurrencyCode | None = None
+    amount_raw: Short = ""
+    acceptance_required: bool | None = None
+    due_on: date | None = None
+    clause: Short = ""
+    change_order: Ref | None = None
+    removed: bool = False
+
+
+class AcceptanceItem(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    number: Short
+    title: Short = ""
+    accepted: bool | None = None
+    note: Text = ""
+
+
+class Acceptance(Canonical, frozen=True, kw_only=True):
+    """One decision of the customer about one or more milestones, at ``decided_at``. Decisions add up to a history."""
+
+    kind: ClassVar[str] = "acceptance"
+    contract: Ref
+    milestones: Annotated[tuple[Ref, ...], Meta(min_length=1, max_length=100)]
+    decision: Literal["accepted", "rejected", "reopened", "in_progress"]
+    decided_at: datetime
+    decided_by: Short = ""
+    note: Text = ""
+    items: tuple[AcceptanceItem, ...] = ()
+
+
+class Evidence(Canonical, frozen=True, kw_only=True):
+    kind: ClassVar[str] = "evidence"
+    contract: Ref
+    milestones: tuple[Ref, ...] = ()
+    title: Name
+    uri: Annotated[str, Meta(max_length=2_000)] = ""
+    sha256: Sha256 | None = None
+    media_type: Short = ""
+    submitted_at: datetime | None = None
+    submitted_by: Short = ""
+
+
+class Rate(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Hourly price of a role, or of one person, from a date on."""
+
+    role: Short = ""
+    person_email: Email | None = None
+    hourly: Annotated[Decimal, Meta(ge=0)]
+    effective_from: date
+
+
+class RateCard(Canonical, frozen=True, kw_only=True):
+    kind: ClassVar[str] = "rate_card"
+    contract: Ref
+    currency: CurrencyCode
+    rates: Annotated[tuple[Rate, ...], Meta(min_length=1, max_length=500)]
+
+
+class TimeEntry(Canonical, frozen=True, kw_only=True):
+    kind: ClassVar[str] = "time_entry"
+    contract: Ref
+    project: Ref | None = None
+    person_name: Name
+    person_email: Email | None = None
+    role: Short = ""
+    worked_on: date
+    hours: Annotated[Decimal, Meta(gt=0, le=24)]
+    note: Text = ""
+    status: Literal["submitted", "approved", "rejected"] = "submitted"
+    approved_by: Short = ""
+    approved_at: datetime | None = None
+    change_order: Ref | None = None
+
+
+class Expense(Canonical, frozen=True, kw_only=True):
+    kind: ClassVar[str] = "expense"
+    contract: Ref
+    project: Ref | None = None
+    person_name: Name
+    spent_on: date
+    category: Short = ""
+    description: Short = ""
+    amount: Annotated[Decimal, Meta(gt=0)]
+    currency: CurrencyCode
+    status: Literal["submitted", "approved", "rejected"] = "submitted"
+    approved_by: Short = ""
+    receipt_uri: Annotated[str, Meta(max_length=2_000)] = ""
+
+
+class Payment(Canonical, frozen=True, kw_only=True):
+    """Money received. ``invoice_number`` as the payer wrote it; without a match the payment waits unallocated."""
+
+    kind: ClassVar[str] = "payment"
+    customer: Ref | None = None
+    invoice_number: Short = ""
+    milestones: tuple[Ref, ...] = ()
+    amount: Annotated[Decimal, Meta(gt=0)]
+    currency: CurrencyCode
+    paid_on: date
+    remittance: Text = ""
+
+
+class Signal(Canonical, frozen=True, kw_only=True):
+    """A fact that bills nothing but that people want to see: an index tick, a chase, an invoice said to be wrong."""
+
+    kind: ClassVar[str] = "signal"
+    contract: Ref | None = None
+    milestones: tuple[Ref, ...] = ()
+    event: Name
+    occurred_at: datetime
+    text: Text = ""
+
+
+CANONICAL_TYPES: dict[str, type[Canonical]] = {
+    cls.kind: cls
+    for cls in (
+        Customer, Project, Contract, ChangeOrder, Milestone, Acceptance, Evidence, RateCard, TimeEntry, Expense, Payment, Signal,
+    )
+}  # fmt: skip
+
+
+class Order(Struct, frozen=True):
+    """Place of a message among all about one object: sequence first where the source has one, else its time."""
+
+    time: datetime
+    sequence: int | None = None
+
+
+class SourceMessage(Struct, frozen=True, kw_only=True):
+    """A stored message as a mapping sees it."""
+
+    type: str
+    source: str
+    id: str
+    time: datetime
+    sequence: int | None
+    subject: str
+    data: msgspec.Raw

@@ -1,0 +1,263 @@
+"""Read-only views that triggers and rules see. Plain frozen data, no session behind it: a plugin is a pure function of it.
+
+Identifiers are the platform's, as text. Moments are UTC, dates are of the legal entity's zone. Amounts are ``Money``.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, Literal
+
+from billwright.kernel.money import Money
+
+TaxCategory = Literal["S", "Z", "E", "AE", "K", "G", "O"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PriceView:
+    """A price in force from ``effective_at`` on. ``amount`` is none or ``currency`` no ISO code when the source was unclear."""
+
+    effective_at: datetime | None
+    amount: Decimal | None
+    currency: str | None
+    raw: str
+    change_order_id: str | None
+    contract_version_id: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecisionView:
+    """One decision of the customer, in the order of ``decided_at``."""
+
+    id: str
+    decision: Literal["accepted", "rejected", "reopened", "in_progress"]
+    decided_at: datetime
+    decided_by: str
+    items_open: int
+    message_id: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MilestoneView:
+    id: str
+    number: str
+    name: str
+    basis: Literal["fixed", "percent", "mobilisation"]
+    percent: Decimal | None
+    acceptance_required: bool
+    due_on: date | None
+    clause: str
+    removed: bool
+    prices: tuple[PriceView, ...]
+    decisions: tuple[DecisionView, ...]
+    evidence_ids: tuple[str, ...]
+    change_order_id: str | None
+    message_id: str | None
+    known: bool
+    """False when decisions name it but the agreement has no such milestone."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeOrderView:
+    id: str
+    number: str
+    title: str
+    signed_at: datetime | None
+    value_after: Decimal | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RateView:
+    id: str
+    role: str
+    person_email: str | None
+    hourly: Decimal
+    currency: str
+    effective_from: date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimeEntryView:
+    id: str
+    person_name: str
+    person_email: str | None
+    role: str
+    worked_on: date
+    hours: Decimal
+    note: str
+    status: Literal["submitted", "approved", "rejected"]
+    approved_by: str
+    change_order_id: str | None
+    message_id: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExpenseView:
+    id: str
+    person_name: str
+    spent_on: date
+    category: str
+    description: str
+    amount: Decimal
+    currency: str
+    status: Literal["submitted", "approved", "rejected"]
+    approved_by: str
+    receipt_uri: str
+    message_id: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContractView:
+    """A contract with all facts that may make something billable, as of ``now``."""
+
+    id: str
+    number: str
+    title: str
+    known: bool
+    customer_id: str | None
+    customer_known: bool
+    project_id: str | None
+    project_name: str
+    signed_on: date | None
+    currency: str | None
+    value: Decimal | None
+    billing: Literal["fixed_price", "time_and_materials", "mixed"]
+    acceptance_settles_after_days: int
+    status: Literal["active", "completed", "terminated"]
+    version_id: str | None
+    versions: tuple[tuple[datetime | None, str], ...]
+    """(effective_at, version id), oldest first."""
+    milestones: tuple[MilestoneView, ...]
+    change_orders: tuple[ChangeOrderView, ...]
+    rates: tuple[RateView, ...]
+    time_entries: tuple[TimeEntryView, ...]
+    expenses: tuple[ExpenseView, ...]
+    now: datetime
+    settlement: Mapping[str, tuple[Decimal, str, str]] = field(default_factory=dict)
+    """Non-ISO unit -> (rate, settlement currency, source of the rate), as the tenant declared it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemProposal:
+    """A billable item that a trigger wants: ready, or waiting with reason codes (``docs/reasons.md`` explains each).
+
+    ``transaction_key`` is made of business facts; the same fact gives the same key for ever. ``look_again_at`` asks for
+    another look when time alone changes the answer (an acceptance that settles).
+    """
+
+    transaction_key: str
+    kind: Literal["milestone", "time", "expense"]
+    subject_id: str
+    ready: bool
+    reasons: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    description: str = ""
+    quantity: Decimal = Decimal(1)
+    unit: str = "C62"
+    unit_price: Decimal | None = None
+    amount: Money | None = None
+    service_from: date | None = None
+    service_to: date | None = None
+    clause: str = ""
+    contract_version_id: str | None = None
+    change_order_id: str | None = None
+    rate_id: str | None = None
+    acceptance_id: str | None = None
+    evidence_ids: tuple[str, ...] = ()
+    message_id: str | None = None
+    look_again_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LineView:
+    """One line of a draft with everything it rests on."""
+
+    id: str
+    transaction_key: str
+    kind: str
+    description: str
+    quantity: Decimal
+    unit_price: Decimal
+    net: Money
+    tax_category: str
+    service_from: date | None
+    service_to: date | None
+    contract_id: str
+    contract_number: str
+    milestone_id: str | None
+    milestone_number: str
+    acceptance_required: bool
+    accepted_at: datetime | None
+    acceptance_items_open: int
+    change_order_id: str | None
+    change_order_number: str
+    change_order_signed: bool | None
+    evidence_count: int
+    subject_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContractTotals:
+    """What a contract is worth and what was already billed on it, this draft not counted. Minor units of ``currency``."""
+
+    contract_id: str
+    number: str
+    currency: str | None
+    value_minor: int | None
+    billed_minor: int
+    purchase_order: str
+    purchase_order_minor: int | None
+    purchase_order_valid_until: date | None
+    purchase_order_billed_minor: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BilledLineView:
+    """A line of another draft or invoice of the same customer, for duplicate checks."""
+
+    invoice_id: str
+    invoice_label: str
+    transaction_key: str
+    subject_id: str
+    contract_id: str
+    description: str
+    net: Money
+    service_from: date | None
+    service_to: date | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DraftView:
+    """A priced draft, as rule plugins see it."""
+
+    id: str
+    legal_entity: str
+    customer_id: str
+    customer_name: str
+    customer_po_required: bool
+    currency: str
+    today: date
+    lines: tuple[LineView, ...]
+    contracts: tuple[ContractTotals, ...]
+    history: tuple[BilledLineView, ...]
+
+    @property
+    def net(self) -> Money:
+        """Sum of the lines. A draft always has at least one line."""
+        first, *rest = self.lines
+        return sum((line.net for line in rest), start=first.net)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """What a rule has to say about a draft. ``subject`` is a path: ``lines/{id}`` or ``draft``; ``remedy`` a sentence."""
+
+    code: str
+    severity: Literal["info", "warning", "blocking"]
+    subject: str
+    message: str
+    remedy: str
+    owner_role: str = "billing_clerk"
+    technical: bool = False
+    evidence: Mapping[str, Any] = field(default_factory=dict)

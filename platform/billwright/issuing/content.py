@@ -1,0 +1,108 @@
+"""The frozen content of an invoice: what the hash covers, what the PDF shows, what the ERP gets.
+
+Amounts are integer minor units of ``currency``; dates are of the legal entity's zone; rates are basis points (19 % = 1900).
+Unit prices and quantities are decimal strings without trailing exponent.
+"""
+
+from datetime import date
+from decimal import Decimal
+
+import msgspec
+
+from billwright.kernel.canonical_json import sha256_hex
+
+
+class Party(msgspec.Struct, frozen=True, kw_only=True):
+    """A legal entity or a customer, as it was when the invoice was issued."""
+
+    id: str
+    name: str
+    legal_name: str
+    street: str = ""
+    postal_code: str = ""
+    city: str = ""
+    country: str = ""
+    tax_id: str = ""
+    registration: str = ""
+    email: str = ""
+    phone: str = ""
+    contact: str = ""
+
+
+class BankAccount(msgspec.Struct, frozen=True, kw_only=True):
+    holder: str
+    iban: str = ""
+    bic: str = ""
+    bank: str = ""
+    account_number: str = ""
+    routing: str = ""
+
+
+class LineContent(msgspec.Struct, frozen=True, kw_only=True):
+    """One line with the references that the customer's clerk needs."""
+
+    position: int
+    description: str
+    quantity: Decimal
+    unit: str
+    unit_price: Decimal
+    net_minor: int
+    tax_category: str
+    tax_rate_basis_points: int
+    tax_reason: str = ""
+    contract_number: str = ""
+    contract_version: int = 1
+    clause: str = ""
+    clause_title: str = ""
+    project: str = ""
+    milestone_number: str = ""
+    milestone_name: str = ""
+    accepted_on: date | None = None
+    accepted_by: str = ""
+    change_order: str = ""
+    change_order_signed_on: date | None = None
+    service_from: date | None = None
+    service_to: date | None = None
+    purchase_order: str = ""
+    evidence: tuple[str, ...] = ()
+    transaction_keys: tuple[str, ...] = ()
+
+
+class TaxContent(msgspec.Struct, frozen=True, kw_only=True):
+    """One row of the tax breakdown (EN 16931 BG-23)."""
+
+    category: str
+    rate_basis_points: int
+    taxable_minor: int
+    tax_minor: int
+    reason: str = ""
+
+
+class InvoiceContent(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that is frozen when the invoice is issued. The number is not part of it: it is taken afterwards."""
+
+    invoice_id: str
+    document_type: str
+    seller: Party
+    buyer: Party
+    bank: BankAccount | None
+    currency: str
+    language: str
+    issued_on: date
+    due_on: date
+    service_from: date | None
+    service_to: date | None
+    payment_terms_days: int
+    purchase_order: str
+    lines: tuple[LineContent, ...]
+    taxes: tuple[TaxContent, ...]
+    net_minor: int
+    tax_minor: int
+    gross_minor: int
+    notes: tuple[str, ...]
+    template_set: str
+    template_version: str
+
+    def sha256(self) -> str:
+        """The content hash: 64 hex digits over the canonical JSON."""
+        return sha256_hex(msgspec.to_builtins(self, builtin_types=(Decimal, date)))
