@@ -81,41 +81,49 @@ def start_servers(settings: Settings, *, durable: bool = True, say: Callable[[st
         SettingsInvalidError: a URL leads nowhere, no binaries, or a server does not start; the sentence says
             what to do, and nothing is left running.
     """
-    if settings.database_url and settings.redis_url:
-        return Servers(check_database_url(settings.database_url), check_redis_url(settings.redis_url))
+    database_url = check_database_url(settings.database_url) if settings.database_url else None
+    redis_url = check_redis_url(settings.redis_url) if settings.redis_url else None
+    if database_url and redis_url:
+        return Servers(database_url, redis_url)
     home = settings.home
     open_home(home, service_account(home / "postgres" / "data"))
     with _one_starter(home):
         started: list[Running] = []
         try:
-            return _start(settings, started, durable=durable, say=say)
+            urls = _start(home, database_url, redis_url, started, durable=durable, say=say)
         except BaseException:
             Servers("", "", tuple(started)).stop()
             raise
+    say("Servers are ready." if started else "Servers are running already; using them.")
+    return Servers(*urls, running=tuple(started))
 
 
-def _start(settings: Settings, started: list[Running], *, durable: bool, say: Callable[[str], None]) -> Servers:
-    home = settings.home
+def _start(
+    home: Path,
+    database_url: str | None,
+    redis_url: str | None,
+    started: list[Running],
+    *,
+    durable: bool,
+    say: Callable[[str], None],
+) -> tuple[str, str]:
+    """Start what has no URL yet, add it to ``started``; both URLs."""
     kept_file = home / "servers.json"
     kept = _read_kept(kept_file)
     # Before the first initdb: data whose password was never written down would be lost.
     private_file(kept_file, json.dumps(kept))
-    if settings.database_url:
-        database_url = check_database_url(settings.database_url)
-    else:
+    if not database_url:
         password = kept["database_password"]
         port, running = start_database(home, port=kept["database_port"], password=password, durable=durable, say=say)
         started += [running] if running else []
         kept["database_port"] = port
+        private_file(kept_file, json.dumps(kept))
         database_url = ensure_database(port, password)
-    if settings.redis_url:
-        redis_url = check_redis_url(settings.redis_url)
-    else:
+    if not redis_url:
         password = kept["redis_password"]
         port, running = start_redis(home, port=kept["redis_port"], password=password, durable=durable)
         started += [running] if running else []
         kept["redis_port"] = port
+        private_file(kept_file, json.dumps(kept))
         redis_url = redis_url_of(port, password)
-    private_file(kept_file, json.dumps(kept))
-    say("Servers are ready." if started else "Servers are running already; using them.")
-    return Servers(database_url, redis_url, tuple(started))
+    return database_url, redis_url

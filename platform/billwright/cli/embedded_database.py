@@ -249,15 +249,20 @@ def check_database_url(given: str) -> str:
     try:
         with psycopg.connect(url, connect_timeout=10) as connection:
             major = connection.info.server_version // 10_000
-    except psycopg.Error as error:
-        reason = str(error).strip().splitlines()[-1] if str(error).strip() else type(error).__name__
-        raise SettingsInvalidError(
-            f"DATABASE_URL does not lead to a PostgreSQL that lets us in: {reason}. "
-            "Correct it, or unset it to use the embedded server.",
-            field="DATABASE_URL",
-        ) from None
+    except psycopg.ProgrammingError:  # its message can repeat the URL, and so the password
+        raise _no_entry("it is not of the form postgresql://user:password@host:port/database") from None
+    except psycopg.OperationalError as error:
+        raise _no_entry(str(error).strip().split("\n")[0]) from None
     if major < VERSION_MIN:
         raise SettingsInvalidError(
             f"DATABASE_URL leads to PostgreSQL {major}; {VERSION_MIN} or newer is needed.", field="DATABASE_URL"
         )
     return url
+
+
+def _no_entry(reason: str) -> SettingsInvalidError:
+    return SettingsInvalidError(
+        f"DATABASE_URL does not lead to a PostgreSQL that lets us in: {reason}. "
+        "Correct it, or unset it to use the embedded server.",
+        field="DATABASE_URL",
+    )

@@ -150,7 +150,7 @@ def check_redis_url(url: str) -> str:
             client.ping()
     except (ValueError, redis.RedisError) as error:
         raise SettingsInvalidError(
-            f"REDIS_URL does not lead to a Redis that lets us in: {error}. "
+            f"REDIS_URL does not lead to a Redis that lets us in: {str(error).rstrip('.')}. "
             "Correct it, or unset it to use the embedded server.",
             field="REDIS_URL",
         ) from None

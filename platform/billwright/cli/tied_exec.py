@@ -82,6 +82,10 @@ def main(argv: Sequence[str]) -> None:
     _prctl(PR_SET_PDEATHSIG, options.signal)
     if os.getppid() != options.parent:  # it died before the line above: no signal will come
         sys.exit(125)
+    # A blocked or ignored signal survives exec: without this a server could not be asked to stop.
+    signal.pthread_sigmask(signal.SIG_SETMASK, [])
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
     # Python ignores SIGPIPE; the program shall have the default, as from a shell.
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     os.execv(options.program[0], options.program)  # noqa: S606 - this is the purpose of the script

@@ -1,0 +1,63 @@
+# Thin names over .ci/prepare, the billwright command and pytest. PYTHON= chooses the interpreter of a new .venv.
+# ARGS= is passed on to the program behind the name, as in: make test ARGS="tests/unit -k money"
+BIN := .venv/bin
+ARGS ?=
+
+# Type checker's Node package: kept in the environment, no remarks about newer versions.
+export PYRIGHT_PYTHON_CACHE_DIR := $(CURDIR)/.venv/pyright
+export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
+
+# Locked versions stay unless pyproject.toml forbids them; `make lock ARGS=--upgrade` takes the newest.
+COMPILE := .venv/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header
+
+.PHONY: help run test check bench fmt lock migration clean
+
+help:
+	@echo "make run        start Billwright with demo data (no Docker, nothing to set)"
+	@echo "make test       all tests, on a real PostgreSQL and Redis"
+	@echo "make check      lint, format, types, architecture"
+	@echo "make bench      NAME=<benchmark> N=<size>"
+	@echo "make fmt        format the code and sort out what ruff can fix"
+	@echo "make lock       resolve the lock files anew from pyproject.toml"
+	@echo "make migration  NAME=<what it does> TREE=control|tenant"
+	@echo "make clean      remove the environment and caches; data in .billwright stay"
+
+run:
+	@.ci/prepare run
+	@$(BIN)/billwright up --demo $(ARGS)
+
+test:
+	@.ci/prepare test
+	@$(BIN)/python -m pytest -n 2 $(ARGS)
+
+check:
+	@.ci/prepare check
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+
+bench:
+	@test -n "$(NAME)" || { echo "Usage: make bench NAME=<benchmark> [N=<size>]" >&2; exit 2; }
+	@.ci/prepare check
+	@cd tests && ../$(BIN)/python -m bench.$(NAME) $(N)
+
+fmt:
+	@.ci/prepare check
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+lock:
+	@.ci/prepare check
+	$(BIN)/python -m venv .venv/lock && .venv/lock/bin/pip install --quiet uv
+	$(COMPILE) --extra build pyproject.toml --output-file requirements.lock $(ARGS)
+	$(COMPILE) --extra build --extra dev pyproject.toml --output-file requirements-dev.lock $(ARGS)
+
+migration:
+	@test -n "$(NAME)" -a -n "$(TREE)" || { echo "Usage: make migration NAME=<what it does> TREE=control|tenant" >&2; exit 2; }
+	@.ci/prepare check
+	$(BIN)/alembic --name $(TREE) revision --message "$(NAME)"
+
+clean:
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis dist build

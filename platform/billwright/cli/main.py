@@ -1,0 +1,51 @@
+"""The ``billwright`` command. A subcommand's module is imported only when it is used, so that help is quick."""
+
+import importlib
+import sys
+from typing import Final
+
+import click
+
+from billwright.kernel.errors import DomainError
+
+# To add one: write cli/<name with underscores>_command.py with a click command called `command`,
+# then a line here: name, import path, and the sentence that `billwright --help` shows.
+COMMANDS: Final = {
+    "servers": ("billwright.cli.servers_command:command", "Run the embedded PostgreSQL and Redis until Ctrl-C."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are import strings until one is used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, attribute = COMMANDS[cmd_name][0].partition(":")
+        command: click.Command = getattr(importlib.import_module(module), attribute)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature
+        """The sentences of the table, not of the commands: those would have to be imported."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, sentence) for name, (_, sentence) in COMMANDS.items()])
+
+
+@click.group(cls=LazyGroup)
+@click.version_option(package_name="billwright")
+def billwright() -> None:
+    """Multi-tenant invoice automation: one command for every process and every task of the operator."""
+
+
+def main() -> None:
+    """Exit status 2 and one sentence on stderr for a refusal; a traceback is a bug of ours."""
+    if not __debug__:
+        sys.exit("billwright does not run under python -O: its assertions guard money.")
+    try:
+        billwright(prog_name="billwright")
+    except DomainError as refusal:
+        print(f"billwright: {refusal}", file=sys.stderr)
+        sys.exit(2)
