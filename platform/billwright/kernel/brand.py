@@ -20,14 +20,18 @@ CONTRAST_TEXT: Final = Decimal("4.5")  # WCAG 2.2, 1.4.3 (AA)
 LOGO_CHARS_MAX: Final = 100_000
 
 SVG: Final = "{http://www.w3.org/2000/svg}"
-SVG_ELEMENTS: Final = frozenset(
-    "svg g path rect circle ellipse line polyline polygon text tspan defs linearGradient radialGradient stop clipPath title desc".split()
+_ELEMENTS: Final = (
+    "svg g path rect circle ellipse line polyline polygon text tspan defs linearGradient radialGradient stop clipPath "
+    "title desc"
 )
-SVG_ATTRIBUTES: Final = frozenset(
-    "id d x y x1 y1 x2 y2 cx cy r rx ry fx fy width height viewBox points transform fill fill-rule fill-opacity stroke stroke-width "
-    "stroke-linecap stroke-linejoin stroke-miterlimit stroke-opacity opacity clip-path clip-rule offset stop-color stop-opacity "
-    "gradientUnits gradientTransform preserveAspectRatio font-family font-size font-weight letter-spacing text-anchor version".split()
+_ATTRIBUTES: Final = (
+    "id d x y x1 y1 x2 y2 cx cy r rx ry fx fy width height viewBox points transform fill fill-rule fill-opacity "
+    "stroke stroke-width stroke-linecap stroke-linejoin stroke-miterlimit stroke-opacity opacity clip-path clip-rule "
+    "offset stop-color stop-opacity gradientUnits gradientTransform preserveAspectRatio font-family font-size "
+    "font-weight letter-spacing text-anchor version"
 )
+SVG_ELEMENTS: Final = frozenset(_ELEMENTS.split())
+SVG_ATTRIBUTES: Final = frozenset(_ATTRIBUTES.split())
 SVG_LOCAL_URL: Final = re.compile(r"url\(#[\w-]+\)")
 
 
