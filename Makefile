@@ -16,7 +16,7 @@ help:
 	@echo "make run        start Billwright with demo data (no Docker, nothing to set)"
 	@echo "make test       all tests, on a real PostgreSQL and Redis"
 	@echo "make check      lint, format, types, architecture"
-	@echo "make bench      NAME=<benchmark> N=<size>"
+	@echo "make bench      [NAME=<benchmark>] [N=<size>]; without a name all of them"
 	@echo "make fmt        format the code and sort out what ruff can fix"
 	@echo "make lock       resolve the lock files anew from pyproject.toml"
 	@echo "make migration  NAME=<what it does> TREE=control|tenant"
@@ -38,10 +38,12 @@ check:
 	$(BIN)/pyright
 	$(BIN)/lint-imports
 
+# Every module of tests/bench whose name does not start with an underscore is one benchmark.
+BENCHES = $(filter-out _%,$(basename $(notdir $(wildcard tests/bench/*.py))))
+
 bench:
-	@test -n "$(NAME)" || { echo "Usage: make bench NAME=<benchmark> [N=<size>]" >&2; exit 2; }
 	@.ci/prepare check
-	@cd tests && ../$(BIN)/python -m bench.$(NAME) $(N)
+	@cd tests && for name in $(or $(NAME),$(BENCHES)); do ../$(BIN)/python -m bench.$$name $(N) || exit; done
 
 fmt:
 	@.ci/prepare check
