@@ -1,0 +1,1 @@
+"""Alembic environments: ``control`` for the control plane, ``tenant`` for each tenant's schema."""

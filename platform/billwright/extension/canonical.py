@@ -21,7 +21,18 @@ CountryCode = Annotated[str, Meta(pattern=r"^[A-Z]{2}$", description="ISO 3166-1
 CurrencyCode = Annotated[str, Meta(pattern=r"^[A-Z0-9]{2,12}$", description="ISO 4217 code")]
 Language = Literal["en", "de", "fr"]
 Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]
-Percent = Annotated[Decimal, Meta(ge=0, le=100)]
+
+
+def _within(value: Decimal | None, field: str, low: Decimal, high: Decimal, *, above: bool = False) -> None:
+    """Refuse a number outside ``low..high`` (``above``: strictly above ``low``); msgspec has no bounds for decimals."""
+    if value is None:
+        return
+    if not value.is_finite() or value < low or value > high or (above and value == low):
+        kind = "above" if above else "at least"
+        raise ValueError(f"`{field}` must be {kind} {low} and at most {high}, not {value}")
+
+
+ZERO, AMOUNT_MAX = Decimal(0), Decimal(10) ** 12
 
 
 class Canonical(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
@@ -78,6 +89,9 @@ class PurchaseOrder(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     value: Decimal | None = None
     valid_until: date | None = None
 
+    def __post_init__(self) -> None:
+        _within(self.value, "value", ZERO, AMOUNT_MAX)
+
 
 class Contract(Canonical, frozen=True, kw_only=True):
     """Version 1 of an agreement; later versions come from change orders only."""
@@ -100,6 +114,9 @@ class Contract(Canonical, frozen=True, kw_only=True):
     acceptance_settles_after_days: Annotated[int, Meta(ge=0, le=90)] = 0
     clauses: tuple[Clause, ...] = ()
     status: Literal["active", "completed", "terminated"] = "active"
+
+    def __post_init__(self) -> None:
+        _within(self.value, "value", ZERO, AMOUNT_MAX)
 
 
 class TermChange(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -134,7 +151,7 @@ class Milestone(Canonical, frozen=True, kw_only=True):
     name: Short = ""
     basis: Literal["fixed", "percent", "mobilisation"] = "fixed"
     amount: Decimal | None = None
-    percent: Percent | None = None
+    percent: Decimal | None = None
     currency: CurrencyCode | None = None
     amount_raw: Short = ""
     acceptance_required: bool | None = None
@@ -142,6 +159,10 @@ class Milestone(Canonical, frozen=True, kw_only=True):
     clause: Short = ""
     change_order: Ref | None = None
     removed: bool = False
+
+    def __post_init__(self) -> None:
+        _within(self.amount, "amount", ZERO, AMOUNT_MAX)
+        _within(self.percent, "percent", ZERO, Decimal(100))
 
 
 class AcceptanceItem(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -181,8 +202,11 @@ class Rate(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
     role: Short = ""
     person_email: Email | None = None
-    hourly: Annotated[Decimal, Meta(ge=0)]
+    hourly: Decimal
     effective_from: date
+
+    def __post_init__(self) -> None:
+        _within(self.hourly, "hourly", ZERO, Decimal(1_000_000))
 
 
 class RateCard(Canonical, frozen=True, kw_only=True):
@@ -200,12 +224,15 @@ class TimeEntry(Canonical, frozen=True, kw_only=True):
     person_email: Email | None = None
     role: Short = ""
     worked_on: date
-    hours: Annotated[Decimal, Meta(gt=0, le=24)]
+    hours: Decimal
     note: Text = ""
     status: Literal["submitted", "approved", "rejected"] = "submitted"
     approved_by: Short = ""
     approved_at: datetime | None = None
     change_order: Ref | None = None
+
+    def __post_init__(self) -> None:
+        _within(self.hours, "hours", ZERO, Decimal(24), above=True)
 
 
 class Expense(Canonical, frozen=True, kw_only=True):
@@ -216,11 +243,14 @@ class Expense(Canonical, frozen=True, kw_only=True):
     spent_on: date
     category: Short = ""
     description: Short = ""
-    amount: Annotated[Decimal, Meta(gt=0)]
+    amount: Decimal
     currency: CurrencyCode
     status: Literal["submitted", "approved", "rejected"] = "submitted"
     approved_by: Short = ""
     receipt_uri: Annotated[str, Meta(max_length=2_000)] = ""
+
+    def __post_init__(self) -> None:
+        _within(self.amount, "amount", ZERO, AMOUNT_MAX, above=True)
 
 
 class Payment(Canonical, frozen=True, kw_only=True):
@@ -230,10 +260,13 @@ class Payment(Canonical, frozen=True, kw_only=True):
     customer: Ref | None = None
     invoice_number: Short = ""
     milestones: tuple[Ref, ...] = ()
-    amount: Annotated[Decimal, Meta(gt=0)]
+    amount: Decimal
     currency: CurrencyCode
     paid_on: date
     remittance: Text = ""
+
+    def __post_init__(self) -> None:
+        _within(self.amount, "amount", ZERO, AMOUNT_MAX, above=True)
 
 
 class Signal(Canonical, frozen=True, kw_only=True):

@@ -1,0 +1,1 @@
+"""Migrations of a tenant's schema; ``head.sql`` is their output as one script."""

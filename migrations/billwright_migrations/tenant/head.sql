@@ -1,0 +1,793 @@
+CREATE TABLE alembic_version (
+    version_num VARCHAR(32) NOT NULL, 
+    CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
+);
+
+-- Running upgrade  -> 0001
+
+CREATE TABLE acceptance (
+    contract_id UUID NOT NULL, 
+    milestone_ids UUID[] NOT NULL, 
+    milestone_refs TEXT[] NOT NULL, 
+    decision TEXT NOT NULL, 
+    decided_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    decided_by TEXT NOT NULL, 
+    note TEXT NOT NULL, 
+    items JSONB NOT NULL, 
+    id UUID NOT NULL, 
+    ref TEXT NOT NULL, 
+    message_id UUID, 
+    source_time TIMESTAMP WITH TIME ZONE NOT NULL, 
+    source_sequence BIGINT, 
+    made_by UUID, 
+    updated_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    CONSTRAINT pk_acceptance PRIMARY KEY (id)
+);
+
+CREATE INDEX ix_acceptance_contract_id ON acceptance (contract_id);
+
+CREATE TABLE approval_step (
+    id UUID NOT NULL, 
+    invoice_id UUID NOT NULL, 
+    position BIGINT NOT NULL, 
+    role TEXT NOT NULL, 
+    rule TEXT NOT NULL, 
+    content_sha256 TEXT NOT NULL, 
+    state TEXT NOT NULL, 
+    opened_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    due_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    decided_at TIMESTAMP WITH TIME ZONE, 
+    decided_by UUID, 
+    decided_by_name TEXT, 
+    reason TEXT, 
+    CONSTRAINT pk_approval_step PRIMARY KEY (id)
+);
+
+CREATE INDEX ix_approval_step_invoice_id ON approval_step (invoice_id);
+
+CREATE INDEX ix_approval_step_waiting ON approval_step (role, due_at) WHERE state = 'waiting';
+
+CREATE TABLE audit_entry (
+    id UUID NOT NULL, 
+    at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    actor_kind TEXT NOT NULL, 
+    actor_id UUID, 
+    actor_name TEXT NOT NULL, 
+    acting_for TEXT, 
+    action TEXT NOT NULL, 
+    subject_kind TEXT NOT NULL, 
+    subject_id UUID, 
+    before JSONB, 
+    after JSONB, 
+    reason TEXT, 
+    address TEXT, 
+    trace_id TEXT, 
+    CONSTRAINT pk_audit_entry PRIMARY KEY (id)
+);
+
+CREATE INDEX ix_audit_entry_subject_id ON audit_entry (subject_id);
+
+CREATE TABLE billable_item (
+    id UUID NOT NULL, 
+    transaction_key TEXT NOT NULL, 
+    kind TEXT NOT NULL, 
+    subject_id UUID NOT NULL, 
+    contract_id UUID NOT NULL, 
+    customer_id UUID, 
+    project_id UUID, 
+    state TEXT NOT NULL, 
+    reasons TEXT[] NOT NULL, 
+    notes TEXT[] NOT NULL, 
+    description TEXT NOT NULL, 
+    quantity NUMERIC NOT NULL, 
+    unit TEXT NOT NULL, 
+    unit_price NUMERIC, 
+    amount_minor BIGINT, 
+    currency TEXT, 
+    service_from DATE, 
+    service_to DATE, 
+    clause TEXT NOT NULL, 
+    contract_version_id UUID, 
+    change_order_id UUID, 
+    rate_id UUID, 
+    acceptance_id UUID, 
+    evidence_ids UUID[] NOT NULL, 
+    message_id UUID, 
+    proposal_sha256 TEXT NOT NULL, 
+    waiting_since TIMESTAMP WITH TIME ZONE, 
+    updated_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    CONSTRAINT pk_billable_item PRIMARY KEY (id), 
+    CONSTRAINT uq_billable_item_transaction_key UNIQUE (transaction_key)
+);
+
+CREATE INDEX ix_billable_item_contract_id ON billable_item (contract_id);
+
+CREATE INDEX ix_billable_item_ready ON billable_item (contract_id) WHERE state = 'ready';
+
+CREATE TABLE change_order (
+    contract_id UUID NOT NULL, 
+    number TEXT NOT NULL, 
+    title TEXT NOT NULL, 
+    signed_at TIMESTAMP WITH TIME ZONE, 
+    signed_by TEXT NOT NULL, 
+    value_after NUMERIC, 
+    currency_after TEXT, 
+    changes JSONB NOT NULL, 
+    id UUID NOT NULL, 
+    ref TEXT NOT NULL, 
+    message_id UUID, 
+    source_time TIMESTAMP WITH TIME ZONE NOT NULL, 
+    source_sequence BIGINT, 
+    made_by UUID, 
+    updated_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    CONSTRAINT pk_change_order PRIMARY KEY (id)
+);
+
+CREATE INDEX ix_change_order_contract_id ON change_order (contract_id);
+
+CREATE TABLE configuration (
+    version BIGSERIAL NOT NULL, 
+    content JSONB NOT NULL, 
+    made_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    made_by TEXT NOT NULL, 
+    CONSTRAINT pk_configuration PRIMARY KEY (version)
+);
+
+CREATE TABLE connection (
+    id UUID NOT NULL, 
+    name TEXT NOT NULL, 
+    connector TEXT NOT NULL, 
+    source TEXT NOT NULL, 
+    settings JSONB NOT NULL, 
+    secrets TEXT, 
+    hook_secret TEXT, 
+    enabled BOOLEAN NOT NULL, 
+    person_id UUID, 
+    CONSTRAINT pk_connection PRIMARY KEY (id), 
+    CONSTRAINT uq_connection_name UNIQUE (name)
+);
+
+CREATE TABLE contract (
+    number TEXT NOT NULL, 
+    title TEXT NOT NULL, 
+    customer_id UUID NOT NULL, 
+    project_id UUID, 
+    legal_entity TEXT NOT NULL, 
+    signed_on DATE, 
+    currency TEXT, 
+    value NUMERIC, 
+    value_raw TEXT NOT NULL, 
+    billing TEXT NOT NULL, 
+    grouping TEXT NOT NULL, 
+    acceptance_required BOOLEAN NOT NULL, 
+    po_number TEXT NOT NULL, 
+    po_value NUMERIC, 
+    po_valid_until DATE, 
+    payment_terms_days BIGINT, 
+    acceptance_settles_after_days BIGINT NOT NULL, 
+    clauses JSONB NOT NULL, 
+    status TEXT NOT NULL, 
+    id UUID NOT NULL, 
+    ref TEXT NOT NULL, 
+    message_id UUID, 
+    source_time TIMESTAMP WITH TIME ZONE NOT NULL, 
+    source_sequence BIGINT, 
+    made_by UUID, 
+    updated_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    CONSTRAINT pk_contract PRIMARY KEY (id)
+);
+
+CREATE TABLE contract_version (
+    id UUID NOT NULL, 
+    contract_id UUID NOT NULL, 
+    origin_id UUID NOT NULL, 
+    number BIGINT NOT NULL, 
+    effective_at TIMESTAMP WITH TIME ZONE, 
+    value NUMERIC, 
+    currency TEXT, 
+    made_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    CONSTRAINT pk_contract_version PRIMARY KEY (id)
+);
+
+CREATE UNIQUE INDEX uq_contract_version_origin ON contract_version (contract_id, origin_id);
+
+CREATE TABLE contributor (
+    invoice_id UUID NOT NULL, 
+    identity TEXT NOT NULL, 
+    why TEXT NOT NULL, 
+    CONSTRAINT pk_contributor PRIMARY KEY (invoice_id, identity)
+);
+
+CREATE TABLE customer (
+    name TEXT NOT NULL, 
+    legal_name TEXT NOT NULL, 
+    tax_id TEXT NOT NULL, 
+    address JSONB NOT NULL, 
+    billing_email TEXT, 
+    contacts JSONB NOT NULL, 
+    language TEXT NOT NULL, 
+    currency TEXT, 
+    po_required BOOLEAN NOT NULL, 
+    payment_terms_days BIGINT, 
+    tax_category TEXT, 
+    id UUID NOT NULL, 
+    ref TEXT NOT NULL, 
+    message_id UUID, 
+    source_time TIMESTAMP WITH TIME ZONE NOT NULL, 
+    source_sequence BIGINT, 
+    made_by UUID, 
+    updated_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    CONSTRAINT pk_customer PRIMARY KEY (id)
+);
+
+CREATE TABLE delivery (
+    id UUID NOT NULL, 
+    key TEXT NOT NULL, 
+    subject_kind TEXT NOT NULL, 
+    subject_id UUID NOT NULL, 
+    channel TEXT NOT NULL, 
+    recipient TEXT NOT NULL, 
+    state TEXT NOT NULL, 
+    attempts BIGINT NOT NULL, 
+    message_ref TEXT, 
+    outcome TEXT, 
+    intended_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    finished_at TIMESTAMP WITH TIME ZONE, 
+    CONSTRAINT pk_delivery PRIMARY KEY (id), 
+    CONSTRAINT uq_delivery_key UNIQUE (key)
+);
+
+CREATE INDEX ix_delivery_subject_id ON delivery (subject_id);
+
+CREATE TABLE dispute (
+    id UUID NOT NULL, 
+    receivable_id UUID NOT NULL, 
+    invoice_id UUID NOT NULL, 
+    line_id UUID NOT NULL, 
+    amount_minor BIGINT NOT NULL, 
+    reason TEXT NOT NULL, 
+    state TEXT NOT NULL, 
+    opened_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    opened_by TEXT NOT NULL, 
+    resolved_at TIMESTAMP WITH TIME ZONE, 
+    resolution TEXT, 
+    CONSTRAINT pk_dispute PRIMARY KEY (id)
+);
+
+CREATE INDEX ix_dispute_open ON dispute (receivable_id) WHERE state = 'open';
+
+CREATE TABLE document (
+    id UUID NOT NULL, 
+    subject_id UUID NOT NULL, 
+    kind TEXT NOT NULL, 
+    name TEXT NOT NULL, 
+    media_type TEXT NOT NULL, 
+    sha256 TEXT NOT NULL, 
+    size_bytes BIGINT NOT NULL, 
+    content_sha256 TEXT NOT NULL, 
+    pages BIGINT NOT NULL, 
+    made_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    CONSTRAINT pk_document PRIMARY KEY (id), 
+    CONSTRAINT uq_document_subject_id_kind_sha256 UNIQUE (subject_id, kind, sha256)
+);
+
+CREATE TABLE drop_file (
+    id UUID NOT NULL, 
+    connection_id UUID NOT NULL, 
+    name TEXT NOT NULL, 
+    sha256 TEXT NOT NULL, 
+    rows_accepted BIGINT NOT NULL, 
+    rows_refused BIGINT NOT NULL, 
+    rows_known BIGINT NOT NULL, 
+    taken_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    CONSTRAINT pk_drop_file PRIMARY KEY (id)
+);
+
+CREATE TABLE evidence (
+    contract_id UUID NOT NULL, 
+    milestone_ids UUID[] NOT NULL, 
+    title TEXT NOT NULL, 
+    uri TEXT NOT NULL, 
+    sha256 TEXT, 
+    media_type TEXT NOT NULL, 
+    submitted_at TIMESTAMP WITH TIME ZONE, 
+    submitted_by TEXT NOT NULL, 
+    id UUID NOT NULL, 
+    ref TEXT NOT NULL, 
+    message_id UUID, 
+    source_time TIMESTAMP WITH TIME ZONE NOT NULL, 
+    source_sequence BIGINT, 
+    made_by UUID, 
+    updated_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    CONSTRAINT pk_evidence PRIMARY KEY (id)
+);
+
+CREATE INDEX ix_evidence_contract_id ON evidence (contract_id);
+
+CREATE TABLE exception (
+    id UUID NOT NULL, 
+    subject_kind TEXT NOT NULL, 
+    subject_id UUID NOT NULL, 
+    code TEXT NOT NULL, 
+    title TEXT NOT NULL, 
+    reason TEXT NOT NULL, 
+    remedy TEXT NOT NULL, 
+    owner_role TEXT NOT NULL, 
+    assignee_id UUID, 
+    amount_minor BIGINT, 
+    currency TEXT, 
+    customer_id UUID, 
+    technical BOOLEAN NOT NULL, 
+    opened_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    due_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    closed_at TIMESTAMP WITH TIME ZONE, 
+    closed_how TEXT, 
+    CONSTRAINT pk_exception PRIMARY KEY (id)
+);
+
+CREATE INDEX ix_exception_open ON exception (due_at) WHERE closed_at IS NULL;
+
+CREATE UNIQUE INDEX uq_exception_open_subject ON exception (subject_id, code) WHERE closed_at IS NULL;
+
+CREATE TABLE expense (
+    contract_id UUID NOT NULL, 
+    project_id UUID, 
+    person_name TEXT NOT NULL, 
+    spent_on DATE NOT NULL, 
+    category TEXT NOT NULL, 
+    description TEXT NOT NULL, 
+    amount NUMERIC NOT NULL, 
+    currency TEXT NOT NULL, 
+    status TEXT NOT NULL, 
+    approved_by TEXT NOT NULL, 
+    receipt_uri TEXT NOT NULL, 
+    id UUID NOT NULL, 
+    ref TEXT NOT NULL, 
+    message_id UUID, 
+    source_time TIMESTAMP WITH TIME ZONE NOT NULL, 
+    source_sequence BIGINT, 
+    made_by UUID, 
+    updated_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    CONSTRAINT pk_expense PRIMARY KEY (id)
+);
+
+CREATE INDEX ix_expense_contract_id ON expense (contract_id);
+
+CREATE TABLE external_reference (
+    kind TEXT NOT NULL, 
+    ref TEXT NOT NULL, 
+    object_id UUID NOT NULL, 
+    CONSTRAINT pk_external_reference PRIMARY KEY (kind, ref), 
+    CONSTRAINT uq_external_reference_object_id UNIQUE (object_id)
+);
+
+CREATE TABLE finding (
+    id UUID NOT NULL, 
+    invoice_id UUID NOT NULL, 
+    rule TEXT NOT NULL, 
+    code TEXT NOT NULL, 
+    severity TEXT NOT NULL, 
+    subject TEXT NOT NULL, 
+    message TEXT NOT NULL, 
+    remedy TEXT NOT NULL, 
+    technical BOOLEAN NOT NULL, 
+    evidence JSONB NOT NULL, 
+    content_sha256 TEXT NOT NULL, 
+    found_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    resolved_at TIMESTAMP WITH TIME ZONE, 
+    CONSTRAINT pk_finding PRIMARY KEY (id)
+);
+
+CREATE INDEX ix_finding_open ON finding (invoice_id) WHERE resolved_at IS NULL;
+
+CREATE TABLE hook_replay (
+    connection_id UUID NOT NULL, 
+    webhook_id TEXT NOT NULL, 
+    seen_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    CONSTRAINT pk_hook_replay PRIMARY KEY (connection_id, webhook_id)
+);
+
+CREATE TABLE invoice (
+    id UUID NOT NULL, 
+    document_type TEXT NOT NULL, 
+    legal_entity_id UUID NOT NULL, 
+    customer_id UUID NOT NULL, 
+    project_id UUID, 
+    group_key TEXT NOT NULL, 
+    currency TEXT NOT NULL, 
+    phase TEXT NOT NULL, 
+    detail TEXT NOT NULL, 
+    net_minor BIGINT NOT NULL, 
+    tax_minor BIGINT NOT NULL, 
+    gross_minor BIGINT NOT NULL, 
+    content_sha256 TEXT NOT NULL, 
+    payment_terms_days BIGINT NOT NULL, 
+    due_on DATE, 
+    issued_on DATE, 
+    issued_at TIMESTAMP WITH TIME ZONE, 
+    number TEXT, 
+    number_year BIGINT, 
+    sequence_number BIGINT, 
+    created_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    updated_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    phase_since TIMESTAMP WITH TIME ZONE NOT NULL, 
+    CONSTRAINT pk_invoice PRIMARY KEY (id), 
+    CONSTRAINT ck_invoice_number_when_issued CHECK ((number IS NULL) = (issued_at IS NULL)), 
+    CONSTRAINT uq_invoice_legal_entity_id_document_type_number_year_se_5fb4 UNIQUE (legal_entity_id, document_type, number_year, sequence_number), 
+    CONSTRAINT uq_invoice_number UNIQUE (number)
+);
+
+CREATE INDEX ix_invoice_open_draft ON invoice (customer_id) WHERE issued_at IS NULL;
+
+CREATE INDEX ix_invoice_phase ON invoice (phase, updated_at);
+
+CREATE TABLE invoice_event (
+    id UUID NOT NULL, 
+    invoice_id UUID NOT NULL, 
+    at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    event TEXT NOT NULL, 
+    text TEXT NOT NULL, 
+    actor_name TEXT NOT NULL, 
+    facts JSONB NOT NULL, 
+    CONSTRAINT pk_invoice_event PRIMARY KEY (id)
+);
+
+CREATE INDEX ix_invoice_event_invoice_id ON invoice_event (invoice_id);
+
+CREATE TABLE invoice_snapshot (
+    invoice_id UUID NOT NULL, 
+    content JSONB NOT NULL, 
+    sha256 TEXT NOT NULL, 
+    frozen_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    CONSTRAINT pk_invoice_snapshot PRIMARY KEY (invoice_id)
+);
+
+CREATE TABLE journal_entry (
+    id UUID NOT NULL, 
+    legal_entity_id UUID NOT NULL, 
+    kind TEXT NOT NULL, 
+    subject_id UUID NOT NULL, 
+    booked_on DATE NOT NULL, 
+    made_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    CONSTRAINT pk_journal_entry PRIMARY KEY (id)
+);
+
+CREATE INDEX ix_journal_entry_subject_id ON journal_entry (subject_id);
+
+CREATE TABLE legal_entity (
+    id UUID NOT NULL, 
+    code TEXT NOT NULL, 
+    name TEXT NOT NULL, 
+    country TEXT NOT NULL, 
+    currency TEXT NOT NULL, 
+    time_zone TEXT NOT NULL, 
+    profile JSONB NOT NULL, 
+    CONSTRAINT pk_legal_entity PRIMARY KEY (id), 
+    CONSTRAINT uq_legal_entity_code UNIQUE (code)
+);
+
+CREATE TABLE mailbox (
+    id UUID NOT NULL, 
+    delivery_id UUID NOT NULL, 
+    at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    sender TEXT NOT NULL, 
+    recipient TEXT NOT NULL, 
+    subject TEXT NOT NULL, 
+    html TEXT NOT NULL, 
+    text TEXT NOT NULL, 
+    attachments JSONB NOT NULL, 
+    CONSTRAINT pk_mailbox PRIMARY KEY (id), 
+    CONSTRAINT uq_mailbox_delivery_id UNIQUE (delivery_id)
+);
+
+CREATE TABLE milestone (
+    contract_id UUID NOT NULL, 
+    number TEXT NOT NULL, 
+    name TEXT NOT NULL, 
+    basis TEXT NOT NULL, 
+    amount NUMERIC, 
+    percent NUMERIC, 
+    currency TEXT, 
+    amount_raw TEXT NOT NULL, 
+    acceptance_required BOOLEAN, 
+    due_on DATE, 
+    clause TEXT NOT NULL, 
+    change_order_id UUID, 
+    removed BOOLEAN NOT NULL, 
+    id UUID NOT NULL, 
+    ref TEXT NOT NULL, 
+    message_id UUID, 
+    source_time TIMESTAMP WITH TIME ZONE NOT NULL, 
+    source_sequence BIGINT, 
+    made_by UUID, 
+    updated_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    CONSTRAINT pk_milestone PRIMARY KEY (id)
+);
+
+CREATE INDEX ix_milestone_contract_id ON milestone (contract_id);
+
+CREATE TABLE number_series (
+    legal_entity_id UUID NOT NULL, 
+    document_type TEXT NOT NULL, 
+    year BIGINT NOT NULL, 
+    pattern TEXT NOT NULL, 
+    next_number BIGINT NOT NULL, 
+    CONSTRAINT pk_number_series PRIMARY KEY (legal_entity_id, document_type, year)
+);
+
+CREATE TABLE payment (
+    id UUID NOT NULL, 
+    ref TEXT NOT NULL, 
+    customer_id UUID, 
+    amount_minor BIGINT NOT NULL, 
+    unapplied_minor BIGINT NOT NULL, 
+    currency TEXT NOT NULL, 
+    paid_on DATE NOT NULL, 
+    invoice_number TEXT NOT NULL, 
+    remittance TEXT NOT NULL, 
+    message_id UUID, 
+    received_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    CONSTRAINT pk_payment PRIMARY KEY (id), 
+    CONSTRAINT uq_payment_ref UNIQUE (ref)
+);
+
+CREATE TABLE posting (
+    id UUID NOT NULL, 
+    invoice_id UUID NOT NULL, 
+    connection_id UUID NOT NULL, 
+    key TEXT NOT NULL, 
+    state TEXT NOT NULL, 
+    attempts BIGINT NOT NULL, 
+    external_id TEXT, 
+    external_number TEXT, 
+    read_back JSONB, 
+    error TEXT, 
+    remedy TEXT, 
+    request TEXT, 
+    response TEXT, 
+    intended_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    posted_at TIMESTAMP WITH TIME ZONE, 
+    CONSTRAINT pk_posting PRIMARY KEY (id), 
+    CONSTRAINT uq_posting_invoice_id_connection_id UNIQUE (invoice_id, connection_id)
+);
+
+CREATE TABLE project (
+    name TEXT NOT NULL, 
+    code TEXT NOT NULL, 
+    customer_id UUID NOT NULL, 
+    manager_email TEXT, 
+    id UUID NOT NULL, 
+    ref TEXT NOT NULL, 
+    message_id UUID, 
+    source_time TIMESTAMP WITH TIME ZONE NOT NULL, 
+    source_sequence BIGINT, 
+    made_by UUID, 
+    updated_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    CONSTRAINT pk_project PRIMARY KEY (id)
+);
+
+CREATE TABLE rate_card (
+    contract_id UUID NOT NULL, 
+    currency TEXT NOT NULL, 
+    rates JSONB NOT NULL, 
+    id UUID NOT NULL, 
+    ref TEXT NOT NULL, 
+    message_id UUID, 
+    source_time TIMESTAMP WITH TIME ZONE NOT NULL, 
+    source_sequence BIGINT, 
+    made_by UUID, 
+    updated_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    CONSTRAINT pk_rate_card PRIMARY KEY (id)
+);
+
+CREATE INDEX ix_rate_card_contract_id ON rate_card (contract_id);
+
+CREATE TABLE receivable (
+    id UUID NOT NULL, 
+    invoice_id UUID NOT NULL, 
+    legal_entity_id UUID NOT NULL, 
+    customer_id UUID NOT NULL, 
+    currency TEXT NOT NULL, 
+    gross_minor BIGINT NOT NULL, 
+    open_minor BIGINT NOT NULL, 
+    issued_on DATE NOT NULL, 
+    due_on DATE NOT NULL, 
+    settled_at TIMESTAMP WITH TIME ZONE, 
+    CONSTRAINT pk_receivable PRIMARY KEY (id), 
+    CONSTRAINT uq_receivable_invoice_id UNIQUE (invoice_id)
+);
+
+CREATE INDEX ix_receivable_open ON receivable (customer_id, due_on) WHERE open_minor <> 0;
+
+CREATE TABLE reminder (
+    id UUID NOT NULL, 
+    key TEXT NOT NULL, 
+    legal_entity_id UUID NOT NULL, 
+    customer_id UUID NOT NULL, 
+    currency TEXT NOT NULL, 
+    step BIGINT NOT NULL, 
+    total_minor BIGINT NOT NULL, 
+    positions JSONB NOT NULL, 
+    made_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    CONSTRAINT pk_reminder PRIMARY KEY (id), 
+    CONSTRAINT uq_reminder_key UNIQUE (key)
+);
+
+CREATE INDEX ix_reminder_customer_id ON reminder (customer_id);
+
+CREATE TABLE signal (
+    contract_id UUID, 
+    milestone_ids UUID[] NOT NULL, 
+    event TEXT NOT NULL, 
+    occurred_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    note TEXT NOT NULL, 
+    id UUID NOT NULL, 
+    ref TEXT NOT NULL, 
+    message_id UUID, 
+    source_time TIMESTAMP WITH TIME ZONE NOT NULL, 
+    source_sequence BIGINT, 
+    made_by UUID, 
+    updated_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    CONSTRAINT pk_signal PRIMARY KEY (id)
+);
+
+CREATE INDEX ix_signal_contract_id ON signal (contract_id);
+
+CREATE TABLE source_message (
+    id UUID NOT NULL, 
+    connection_id UUID, 
+    source TEXT NOT NULL, 
+    message_id TEXT NOT NULL, 
+    type TEXT NOT NULL, 
+    subject TEXT NOT NULL, 
+    time TIMESTAMP WITH TIME ZONE NOT NULL, 
+    sequence BIGINT, 
+    data JSONB NOT NULL, 
+    sha256 TEXT NOT NULL, 
+    channel TEXT NOT NULL, 
+    person_id UUID, 
+    received_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    state TEXT NOT NULL, 
+    reason TEXT, 
+    field TEXT, 
+    applied_at TIMESTAMP WITH TIME ZONE, 
+    CONSTRAINT pk_source_message PRIMARY KEY (id), 
+    CONSTRAINT uq_source_message_source_message_id UNIQUE (source, message_id)
+);
+
+CREATE INDEX ix_source_message_open ON source_message (received_at) WHERE state IN ('received', 'held');
+
+CREATE TABLE time_entry (
+    contract_id UUID NOT NULL, 
+    project_id UUID, 
+    person_name TEXT NOT NULL, 
+    person_email TEXT, 
+    role TEXT NOT NULL, 
+    worked_on DATE NOT NULL, 
+    hours NUMERIC NOT NULL, 
+    note TEXT NOT NULL, 
+    status TEXT NOT NULL, 
+    approved_by TEXT NOT NULL, 
+    approved_at TIMESTAMP WITH TIME ZONE, 
+    change_order_id UUID, 
+    id UUID NOT NULL, 
+    ref TEXT NOT NULL, 
+    message_id UUID, 
+    source_time TIMESTAMP WITH TIME ZONE NOT NULL, 
+    source_sequence BIGINT, 
+    made_by UUID, 
+    updated_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    CONSTRAINT pk_time_entry PRIMARY KEY (id)
+);
+
+CREATE INDEX ix_time_entry_contract_id ON time_entry (contract_id);
+
+CREATE TABLE invoice_line (
+    id UUID NOT NULL, 
+    invoice_id UUID NOT NULL, 
+    position BIGINT NOT NULL, 
+    description TEXT NOT NULL, 
+    quantity NUMERIC NOT NULL, 
+    unit TEXT NOT NULL, 
+    unit_price NUMERIC NOT NULL, 
+    net_minor BIGINT NOT NULL, 
+    tax_category TEXT NOT NULL, 
+    tax_rate_basis_points BIGINT NOT NULL, 
+    tax_reason TEXT NOT NULL, 
+    contract_id UUID NOT NULL, 
+    project_id UUID, 
+    milestone_id UUID, 
+    change_order_id UUID, 
+    clause TEXT NOT NULL, 
+    service_from DATE, 
+    service_to DATE, 
+    evidence_ids UUID[] NOT NULL, 
+    CONSTRAINT pk_invoice_line PRIMARY KEY (id), 
+    CONSTRAINT fk_invoice_line_invoice_id FOREIGN KEY(invoice_id) REFERENCES invoice (id)
+);
+
+CREATE INDEX ix_invoice_line_contract_id ON invoice_line (contract_id);
+
+CREATE INDEX ix_invoice_line_invoice_id ON invoice_line (invoice_id);
+
+CREATE TABLE journal_line (
+    id UUID NOT NULL, 
+    entry_id UUID NOT NULL, 
+    account TEXT NOT NULL, 
+    currency TEXT NOT NULL, 
+    amount_minor BIGINT NOT NULL, 
+    receivable_id UUID, 
+    CONSTRAINT pk_journal_line PRIMARY KEY (id), 
+    CONSTRAINT fk_journal_line_entry_id FOREIGN KEY(entry_id) REFERENCES journal_entry (id)
+);
+
+CREATE INDEX ix_journal_line_entry_id ON journal_line (entry_id);
+
+CREATE TABLE payment_application (
+    id UUID NOT NULL, 
+    payment_id UUID NOT NULL, 
+    receivable_id UUID NOT NULL, 
+    amount_minor BIGINT NOT NULL, 
+    applied_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    CONSTRAINT pk_payment_application PRIMARY KEY (id), 
+    CONSTRAINT fk_payment_application_payment_id FOREIGN KEY(payment_id) REFERENCES payment (id), 
+    CONSTRAINT fk_payment_application_receivable_id FOREIGN KEY(receivable_id) REFERENCES receivable (id)
+);
+
+CREATE INDEX ix_payment_application_payment_id ON payment_application (payment_id);
+
+CREATE INDEX ix_payment_application_receivable_id ON payment_application (receivable_id);
+
+CREATE TABLE allocation (
+    id UUID NOT NULL, 
+    line_id UUID NOT NULL, 
+    invoice_id UUID NOT NULL, 
+    item_id UUID NOT NULL, 
+    contract_version_id UUID, 
+    rate_id UUID, 
+    quantity NUMERIC NOT NULL, 
+    amount_minor BIGINT NOT NULL, 
+    CONSTRAINT pk_allocation PRIMARY KEY (id), 
+    CONSTRAINT fk_allocation_item_id FOREIGN KEY(item_id) REFERENCES billable_item (id), 
+    CONSTRAINT fk_allocation_line_id FOREIGN KEY(line_id) REFERENCES invoice_line (id)
+);
+
+CREATE INDEX ix_allocation_item_id ON allocation (item_id);
+
+CREATE INDEX ix_allocation_line_id ON allocation (line_id);
+
+CREATE FUNCTION guard_issued_invoice() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        IF OLD.issued_at IS NOT NULL AND (
+            NEW.number, NEW.sequence_number, NEW.number_year, NEW.issued_at, NEW.issued_on, NEW.due_on, NEW.content_sha256,
+            NEW.net_minor, NEW.tax_minor, NEW.gross_minor, NEW.currency, NEW.customer_id, NEW.legal_entity_id,
+            NEW.document_type
+        ) IS DISTINCT FROM (
+            OLD.number, OLD.sequence_number, OLD.number_year, OLD.issued_at, OLD.issued_on, OLD.due_on, OLD.content_sha256,
+            OLD.net_minor, OLD.tax_minor, OLD.gross_minor, OLD.currency, OLD.customer_id, OLD.legal_entity_id,
+            OLD.document_type
+        ) THEN
+            RAISE EXCEPTION 'invoice %% is issued and cannot be changed', OLD.number USING ERRCODE = 'BW001';
+        END IF;
+        RETURN NEW;
+    END $$;
+
+CREATE TRIGGER guard_issued BEFORE UPDATE ON invoice FOR EACH ROW EXECUTE FUNCTION guard_issued_invoice();
+
+CREATE FUNCTION guard_issued_part() RETURNS trigger LANGUAGE plpgsql AS $$
+    DECLARE
+        owner uuid := CASE WHEN TG_OP = 'INSERT' THEN NEW.invoice_id ELSE OLD.invoice_id END;
+    BEGIN
+        IF EXISTS (SELECT 1 FROM invoice WHERE id = owner AND issued_at IS NOT NULL) THEN
+            RAISE EXCEPTION 'invoice %% is issued and cannot be changed', owner USING ERRCODE = 'BW001';
+        END IF;
+        RETURN CASE WHEN TG_OP = 'DELETE' THEN OLD ELSE NEW END;
+    END $$;
+
+CREATE TRIGGER guard_issued BEFORE INSERT OR UPDATE OR DELETE ON invoice_line
+        FOR EACH ROW EXECUTE FUNCTION guard_issued_part();
+
+CREATE TRIGGER guard_issued BEFORE INSERT OR UPDATE OR DELETE ON allocation
+        FOR EACH ROW EXECUTE FUNCTION guard_issued_part();
+
+INSERT INTO alembic_version (version_num) VALUES ('0001') RETURNING alembic_version.version_num;

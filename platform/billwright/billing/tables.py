@@ -1,0 +1,143 @@
+"""Billable items, invoices (drafts first), lines, allocations, and who had a hand in a draft."""
+
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from billwright.tenancy.base import TenantBase
+
+
+class BillableItemRow(TenantBase):
+    """One thing that may be billed once. States: waiting, ready, drafted, billed, cancelled."""
+
+    __tablename__ = "billable_item"
+    __table_args__ = (Index("ix_billable_item_ready", "contract_id", postgresql_where=text("state = 'ready'")),)
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    transaction_key: Mapped[str] = mapped_column(unique=True)
+    kind: Mapped[str]
+    subject_id: Mapped[UUID]
+    contract_id: Mapped[UUID] = mapped_column(index=True)
+    customer_id: Mapped[UUID | None]
+    project_id: Mapped[UUID | None]
+    state: Mapped[str]
+    reasons: Mapped[list[str]]
+    notes: Mapped[list[str]]
+    description: Mapped[str]
+    quantity: Mapped[Decimal]
+    unit: Mapped[str]
+    unit_price: Mapped[Decimal | None]
+    amount_minor: Mapped[int | None]
+    currency: Mapped[str | None]
+    service_from: Mapped[date | None]
+    service_to: Mapped[date | None]
+    clause: Mapped[str]
+    contract_version_id: Mapped[UUID | None]
+    change_order_id: Mapped[UUID | None]
+    rate_id: Mapped[UUID | None]
+    acceptance_id: Mapped[UUID | None]
+    evidence_ids: Mapped[list[UUID]]
+    message_id: Mapped[UUID | None]
+    proposal_sha256: Mapped[str]
+    waiting_since: Mapped[datetime | None]
+    updated_at: Mapped[datetime]
+
+
+class InvoiceRow(TenantBase):
+    """An invoice from draft on. ``phase`` is what people see, ``detail`` what is going on. Drafts have no number."""
+
+    __tablename__ = "invoice"
+    __table_args__ = (
+        UniqueConstraint("legal_entity_id", "document_type", "number_year", "sequence_number"),
+        UniqueConstraint("number"),
+        CheckConstraint("(number IS NULL) = (issued_at IS NULL)", name="number_when_issued"),
+        Index("ix_invoice_phase", "phase", "updated_at"),
+        Index("ix_invoice_open_draft", "customer_id", postgresql_where=text("issued_at IS NULL")),
+    )
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    document_type: Mapped[str]
+    legal_entity_id: Mapped[UUID]
+    customer_id: Mapped[UUID]
+    project_id: Mapped[UUID | None]
+    group_key: Mapped[str]
+    currency: Mapped[str]
+    phase: Mapped[str]
+    detail: Mapped[str]
+    net_minor: Mapped[int]
+    tax_minor: Mapped[int]
+    gross_minor: Mapped[int]
+    content_sha256: Mapped[str]
+    payment_terms_days: Mapped[int]
+    due_on: Mapped[date | None]
+    issued_on: Mapped[date | None]
+    issued_at: Mapped[datetime | None]
+    number: Mapped[str | None]
+    number_year: Mapped[int | None]
+    sequence_number: Mapped[int | None]
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+    phase_since: Mapped[datetime]
+
+
+class InvoiceLineRow(TenantBase):
+    """A line; "why is it here, at this price" is answerable from the row alone."""
+
+    __tablename__ = "invoice_line"
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    invoice_id: Mapped[UUID] = mapped_column(ForeignKey("invoice.id"), index=True)
+    position: Mapped[int]
+    description: Mapped[str]
+    quantity: Mapped[Decimal]
+    unit: Mapped[str]
+    unit_price: Mapped[Decimal]
+    net_minor: Mapped[int]
+    tax_category: Mapped[str]
+    tax_rate_basis_points: Mapped[int]
+    tax_reason: Mapped[str]
+    contract_id: Mapped[UUID] = mapped_column(index=True)
+    project_id: Mapped[UUID | None]
+    milestone_id: Mapped[UUID | None]
+    change_order_id: Mapped[UUID | None]
+    clause: Mapped[str]
+    service_from: Mapped[date | None]
+    service_to: Mapped[date | None]
+    evidence_ids: Mapped[list[UUID]]
+
+
+class AllocationRow(TenantBase):
+    """Line to billable item to contract version to rate, with quantity and amount. Credits will point here."""
+
+    __tablename__ = "allocation"
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    line_id: Mapped[UUID] = mapped_column(ForeignKey("invoice_line.id"), index=True)
+    invoice_id: Mapped[UUID]
+    item_id: Mapped[UUID] = mapped_column(ForeignKey("billable_item.id"), index=True)
+    contract_version_id: Mapped[UUID | None]
+    rate_id: Mapped[UUID | None]
+    quantity: Mapped[Decimal]
+    amount_minor: Mapped[int]
+
+
+class ContributorRow(TenantBase):
+    """Who made or changed what the invoice bills; none of them may approve it. ``identity`` is a person id or an e-mail."""
+
+    __tablename__ = "contributor"
+    invoice_id: Mapped[UUID] = mapped_column(primary_key=True)
+    identity: Mapped[str] = mapped_column(primary_key=True)
+    why: Mapped[str]
+
+
+class InvoiceEventRow(TenantBase):
+    """The invoice's time line: what happened, in words."""
+
+    __tablename__ = "invoice_event"
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    invoice_id: Mapped[UUID] = mapped_column(index=True)
+    at: Mapped[datetime]
+    event: Mapped[str]
+    text: Mapped[str]
+    actor_name: Mapped[str]
+    facts: Mapped[dict[str, Any]]

@@ -1,0 +1,49 @@
+"""Job rows. In the control plane, so that one dispatcher serves all tenants; row security binds a tenant to its own."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ForeignKey, Index, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from billwright.tenancy.base import ControlBase
+
+WAITING = text("state IN ('queued', 'retry')")
+
+
+class JobRow(ControlBase):
+    """``kind`` starts with its queue: ``billing.evaluate``. ``role_name`` is what row security compares.
+
+    ``key`` is unique while the job waits, not while it is leased: a wish that comes while the work is already going on
+    must lead to another run, or the change that caused it would be missed.
+    """
+
+    __tablename__ = "job"
+    __table_args__ = (
+        Index("uq_job_waiting_key", "tenant_id", "key", unique=True, postgresql_where=WAITING),
+        Index("ix_job_due", "queue", "tenant_id", text("priority DESC"), "run_at", postgresql_where=WAITING),
+        Index("ix_job_leased", "lease_id", postgresql_where=text("state = 'leased'")),
+        Index("ix_job_dead", "tenant_id", "updated_at", postgresql_where=text("state = 'dead'")),
+    )
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    tenant_id: Mapped[UUID] = mapped_column(ForeignKey("control.tenant.id"))
+    role_name: Mapped[str]
+    queue: Mapped[str]
+    kind: Mapped[str]
+    key: Mapped[str]
+    payload: Mapped[dict[str, Any]]
+    state: Mapped[str]
+    priority: Mapped[int] = mapped_column(server_default="0")
+    run_at: Mapped[datetime]
+    attempts: Mapped[int] = mapped_column(server_default="0")
+    lease_id: Mapped[UUID | None]
+    leased_until: Mapped[datetime | None]
+    error_class: Mapped[str | None]
+    error: Mapped[str | None]
+    traceback: Mapped[str | None]
+    request: Mapped[str | None]
+    response: Mapped[str | None]
+    trace_id: Mapped[str | None]
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]

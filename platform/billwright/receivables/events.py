@@ -1,0 +1,23 @@
+"""What receivables say happened."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+from uuid import UUID
+
+from billwright.kernel.events import DomainEvent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReceivablesOpened(DomainEvent):
+    """New receivables; collections set their timers. ``customers`` are (legal entity, customer, currency) triples."""
+
+    name: ClassVar[str] = "receivables.opened"
+    customers: tuple[tuple[UUID, UUID, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReceivableSettled(DomainEvent):
+    """A balance reached zero by payment."""
+
+    name: ClassVar[str] = "receivable.settled"
+    invoice_id: UUID

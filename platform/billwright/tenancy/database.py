@@ -1,0 +1,80 @@
+"""Engines and what every transaction needs besides them."""
+
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+from sqlalchemy import Engine, create_engine, event
+
+from billwright.kernel.clock import Clock, SystemClock
+from billwright.kernel.errors import SettingsInvalidError
+from billwright.kernel.events import Subscriptions
+
+APPLICATION_ROLE: Final = "billwright_app"
+CONNECTION_AGE_S: Final = 900  # a connection grows with each schema that it touches: recycle it by age
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """One database server as the application sees it.
+
+    ``engine`` works as the application role, which owns nothing; ``owner_engine`` may run DDL and is used by
+    provisioning and migrations alone.
+    """
+
+    engine: Engine
+    owner_engine: Engine
+    clock: Clock = field(default_factory=SystemClock)
+    subscriptions: Subscriptions = field(default_factory=Subscriptions)
+
+    def with_subscriptions(self, subscriptions: Subscriptions) -> "Database":
+        return replace(self, subscriptions=subscriptions)
+
+    def close(self) -> None:
+        self.engine.dispose()
+        self.owner_engine.dispose()
+
+
+def normalise_url(url: str) -> str:
+    """A PostgreSQL URL with the driver that we use.
+
+    Raises:
+        SettingsInvalidError: not a PostgreSQL URL.
+    """
+    scheme, separator, rest = url.partition("://")
+    if not separator or scheme not in {"postgresql", "postgres", "postgresql+psycopg"}:
+        raise SettingsInvalidError("DATABASE_URL must look like postgresql://user:password@host:5432/name.")
+    return f"postgresql+psycopg://{rest}"
+
+
+def open_database(
+    url: str, *, owner_url: str | None = None, pool_size: int = 8, clock: Clock | None = None
+) -> Database:
+    """Open the pools. No connection is made yet.
+
+    A login that is not the application role itself (a single-URL install) is switched to it on connect, so that owner
+    rights are never in reach of a request.
+    """
+    engine = create_engine(
+        normalise_url(url),
+        pool_size=pool_size,
+        max_overflow=4,
+        pool_recycle=CONNECTION_AGE_S,
+        pool_pre_ping=True,
+        connect_args={"options": "-c search_path="},
+        query_cache_size=2000,
+    )
+
+    @event.listens_for(engine, "connect")
+    def become_application(dbapi_connection: Any, _record: Any) -> None:
+        with dbapi_connection.cursor() as cursor:
+            cursor.execute(f"SET ROLE {APPLICATION_ROLE}")
+        dbapi_connection.commit()
+
+    owner = create_engine(
+        normalise_url(owner_url or url),
+        pool_size=1,
+        max_overflow=3,
+        pool_pre_ping=True,
+        connect_args={"options": "-c search_path=pg_catalog"},
+    )
+    return Database(engine=engine, owner_engine=owner, clock=clock or SystemClock())
