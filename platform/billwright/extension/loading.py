@@ -100,8 +100,20 @@ def callers(manager: pluggy.PluginManager, hook: HookName) -> tuple[tuple[str, C
 
     For a core that gives each plugin its own settings and contains the failure of one; arguments are passed by keyword.
     """
-    implementations = reversed(getattr(manager.hook, hook).get_hookimpls())
-    return tuple((implementation.plugin_name, implementation.function) for implementation in implementations)
+    implementations = {each.plugin_name: each for each in getattr(manager.hook, hook).get_hookimpls()}
+    in_tenant_order = [name for name, _ in reversed(manager.list_name_plugin())]
+    return tuple(
+        (name, _with_its_arguments(implementations[name])) for name in in_tenant_order if name in implementations
+    )
+
+
+def _with_its_arguments(implementation: pluggy.HookImpl) -> Callable[..., Any]:
+    """A plugin may leave out arguments that it does not need, as pluggy allows."""
+
+    def call(**arguments: Any) -> Any:
+        return implementation.function(*(arguments[name] for name in implementation.argnames))
+
+    return call
 
 
 @lru_cache(maxsize=1_024)
@@ -121,6 +133,8 @@ def _manager(group: str, names: tuple[str, ...]) -> pluggy.PluginManager:
             raise _unfit(group, name, str(error)) from error
         if name not in dict(callers(manager, _HOOK_OF[group])):
             raise _unfit(group, name, f"it has no hook {_HOOK_OF[group]}")
+        if any(each.wrapper or each.hookwrapper for each in getattr(manager.hook, _HOOK_OF[group]).get_hookimpls()):
+            raise _unfit(group, name, "it wraps the hook, and no plugin may change what another one answers")
     return manager
 
 

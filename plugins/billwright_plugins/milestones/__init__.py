@@ -1,0 +1,124 @@
+"""Trigger ``milestones``: one billable item per milestone, earned by acceptance, signature or date.
+
+In: a contract with its milestones, prices and the customer's decisions. Does: finds the moment at which each milestone
+was earned and the price in force then. Out: one proposal per milestone, ready or waiting with reasons; none is left out.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
+
+from billwright.extension.hookspecs import hookimpl
+from billwright.extension.views import ContractView, ItemProposal, MilestoneView
+from billwright_plugins.milestones.decisions import Earning, earning
+from billwright_plugins.milestones.prices import Price, changed_later, do_not_match_total, in_force, timeline
+from billwright_plugins.pricing import (
+    AMOUNT_REASONS,
+    Charge,
+    charge,
+    in_order,
+    party_reasons,
+    shortened,
+    signed_change_orders,
+    version_at,
+)
+
+REASONS: Final = (
+    "contract_unknown",
+    "customer_unknown",
+    "not_in_agreement",
+    "removed_from_agreement",
+    "change_order_unsigned",
+    "contract_terminated",
+    "contract_not_signed",
+    "rejected",
+    "reopened",
+    "acceptance_settling",
+    "no_acceptance",
+    "no_due_date",
+    "not_yet_due",
+    *AMOUNT_REASONS,
+)
+NOTES: Final = (
+    "reopened_after_acceptance",
+    "removed_after_acceptance",
+    "accepted_with_open_items",
+    "price_changed_after_acceptance",
+    "milestones_do_not_match_total",
+    "converted",
+)
+
+
+@hookimpl
+def propose_items(contract: ContractView) -> Sequence[ItemProposal]:
+    """Exactly one proposal per milestone of ``contract``."""
+    mismatch = do_not_match_total(contract)
+    return [_proposal(contract, milestone, mismatch=mismatch) for milestone in contract.milestones]
+
+
+def _proposal(contract: ContractView, milestone: MilestoneView, *, mismatch: bool) -> ItemProposal:
+    earned = earning(contract, milestone)
+    moment = earned.moment or (earned.decision.decided_at if earned.decision else contract.now)
+    prices = timeline(contract, milestone)
+    price = in_force(prices, moment)
+    charged = _charge(contract, price)
+    reasons = _reasons(contract, milestone, earned, charged)
+    notes = {
+        "reopened_after_acceptance": earned.reopened_later,
+        "removed_after_acceptance": milestone.removed and earned.moment is not None,
+        "accepted_with_open_items": earned.decision is not None and earned.decision.items_open > 0,
+        "price_changed_after_acceptance": earned.moment is not None and changed_later(prices, price, moment),
+        "milestones_do_not_match_total": mismatch,
+        "converted": charged.converted,
+    }
+    return ItemProposal(
+        transaction_key=f"milestone:{contract.id}:{milestone.id}:1",
+        kind="milestone",
+        subject_id=milestone.id,
+        ready=not reasons,
+        reasons=reasons,
+        notes=in_order([code for code, holds in notes.items() if holds], NOTES),
+        description=_description(milestone, charged),
+        unit_price=charged.unit_price,
+        amount=charged.money,
+        service_to=earned.moment.date() if earned.moment else None,
+        clause=milestone.clause,
+        contract_version_id=version_at(contract, moment),
+        change_order_id=(price.change_order_id if price else None) or milestone.change_order_id,
+        acceptance_id=earned.decision.id if earned.decision else None,
+        evidence_ids=tuple(sorted(set(milestone.evidence_ids))),
+        message_id=(earned.decision.message_id if earned.decision else None) or milestone.message_id,
+        look_again_at=earned.look_again_at,
+    )
+
+
+def _charge(contract: ContractView, price: Price | None) -> Charge:
+    if price is None:
+        return charge(None, contract.currency, contract.settlement, rounding=False)
+    charged = charge(price.amount, price.currency, contract.settlement, rounding=price.share)
+    if price.problem is None:
+        return charged
+    return replace(charged, problems=charged.problems - {"no_amount"} | {price.problem})
+
+
+def _reasons(contract: ContractView, milestone: MilestoneView, earned: Earning, charged: Charge) -> tuple[str, ...]:
+    """All reasons in their fixed order. What only follows from another reason is left out: it could not be mended."""
+    codes = set(party_reasons(contract))
+    if milestone.known:
+        codes |= charged.problems
+    else:
+        codes.add("not_in_agreement")
+    if milestone.change_order_id is not None and milestone.change_order_id not in signed_change_orders(contract):
+        codes.add("change_order_unsigned")
+    if earned.moment is None:
+        assert earned.reason is not None
+        codes.add(earned.reason)
+        codes |= {"removed_from_agreement"} if milestone.removed else set()
+        settling = earned.reason == "acceptance_settling"  # accepted already: time alone will release it
+        codes |= {"contract_terminated"} if contract.status == "terminated" and not settling else set()
+    return in_order(codes, REASONS)
+
+
+def _description(milestone: MilestoneView, charged: Charge) -> str:
+    text = f"Milestone {milestone.number}" + (f" — {milestone.name}" if milestone.name else "")
+    return shortened(f"{text} ({charged.remark})" if charged.remark else text)
