@@ -21,14 +21,14 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 VERSIONS = [major_minor(all_versions()[0]), kubernetes_validate.latest_version()]
 ALL_QUEUES = {"intake", "billing", "documents", "connectors", "collections", "housekeeping"}
 
-TRIAL = {
+TRIAL: dict[str, Any] = {
     "storage": {"kind": "emptyDir"},
     "networkPolicy": {"enabled": False},
     "podDisruptionBudget": {"enabled": False},
     "serviceAccount": {"create": False},
     "migration": {"enabled": False},
 }
-ELABORATE = {
+ELABORATE: dict[str, Any] = {
     "image": {"repository": "registry.example:5000/a/billwright", "digest": "sha256:" + "a" * 64},
     "fullnameOverride": "invoices",
     "secrets": {
@@ -52,7 +52,7 @@ Object = dict[str, Any]
 
 def values_of(scenario: str) -> Object:
     if scenario in {"trial", "elaborate"}:
-        return {"trial": TRIAL, "elaborate": ELABORATE}[scenario]
+        return TRIAL if scenario == "trial" else ELABORATE
     if scenario == "default":
         return {}
     return helm_python.values_from_yaml((CHART / f"values-{scenario}.yaml").read_text(encoding="utf-8"))
