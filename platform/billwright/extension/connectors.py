@@ -108,7 +108,11 @@ class PostingInvoice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PostedDocument:
-    """What the ERP holds, read back. ``state`` is the ERP's own word."""
+    """What the ERP holds, read back. ``state`` is the ERP's own word.
+
+    ``party`` is the customer's name there, which people may edit; ``party_key`` is our ``customer_key`` as stored there
+    and says whether it is the right customer.
+    """
 
     external_id: str
     number: str
@@ -119,6 +123,7 @@ class PostedDocument:
     net_minor: int
     tax_minor: int
     gross_minor: int
+    party_key: str = ""
 
 
 @runtime_checkable
