@@ -30,13 +30,13 @@ test:
 	@.ci/prepare test
 	@$(BIN)/python -m pytest -n 2 $(ARGS)
 
+# All of them, even if the first one fails: one run shows everything that is to be done.
+CHECKS = "ruff check" "ruff format --check" "mypy" "pyright" "lint-imports"
+
 check:
 	@.ci/prepare check
-	$(BIN)/ruff check
-	$(BIN)/ruff format --check
-	$(BIN)/mypy
-	$(BIN)/pyright
-	$(BIN)/lint-imports
+	@failed=; for check in $(CHECKS); do echo "== $$check"; $(BIN)/$$check || failed="$$failed [$$check]"; done; \
+	test -z "$$failed" || { echo "Failed:$$failed" >&2; exit 1; }
 
 # Every module of tests/bench whose name does not start with an underscore is one benchmark.
 BENCHES = $(filter-out _%,$(basename $(notdir $(wildcard tests/bench/*.py))))

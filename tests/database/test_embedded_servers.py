@@ -1,6 +1,7 @@
 """The launcher with real servers in folders of its own."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -154,7 +155,10 @@ def test_a_home_below_a_closed_folder_works_and_opens_nothing(home: Path) -> Non
     try:
         leave_a_mark(servers)
         assert closed.stat().st_mode & 0o077 == 0
-        assert Path(f"/proc/{postmaster_pid(closed / 'inner')}").stat().st_uid != 0
+        process = Path(f"/proc/{postmaster_pid(closed / 'inner')}")
+        assert process.stat().st_uid != 0
+        rights = re.findall(r"Cap(?:Prm|Eff):\s+([0-9a-f]+)", (process / "status").read_text())
+        assert [int(mask, 16).bit_count() for mask in rights] == [1, 1], "no more than to pass closed folders"
     finally:
         servers.stop()
 

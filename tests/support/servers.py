@@ -31,7 +31,7 @@ _keepers: list[subprocess.Popen[bytes]] = []
 
 
 def shared_servers(folder: Path, controller: int) -> Servers:
-    """The run's servers; the first caller has them started. ``controller`` is the process that they must not outlive."""
+    """The run's servers; the first caller has them started. ``controller`` is they end with that process."""
     answer = folder / ANSWER
     with (folder / "asking.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

@@ -8,7 +8,7 @@ import fcntl
 import json
 import secrets
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +18,7 @@ from billwright.cli.embedded_database import check_database_url, ensure_database
 from billwright.cli.embedded_process import Running, open_home, private_file, service_account
 from billwright.cli.embedded_redis import check_redis_url, start_redis
 from billwright.cli.embedded_redis import url_of as redis_url_of
+from billwright.kernel.errors import SettingsInvalidError
 from billwright.kernel.settings import Settings
 
 
@@ -40,10 +41,14 @@ class Servers:
 
     def stop(self) -> None:
         """End the servers that this process started (not the operator's, nor another process's); safe to repeat."""
-        for server in self.running:
-            server.ask_to_stop()
-        for server in self.running:
-            server.wait_stopped()
+        _stop(self.running)
+
+
+def _stop(running: Sequence[Running]) -> None:
+    for server in running:
+        server.ask_to_stop()
+    for server in running:
+        server.wait_stopped()
 
 
 def _to_stderr(line: str) -> None:
@@ -86,13 +91,20 @@ def start_servers(settings: Settings, *, durable: bool = True, say: Callable[[st
     if database_url and redis_url:
         return Servers(database_url, redis_url)
     home = settings.home
-    open_home(home, service_account(home / "postgres" / "data"))
+    open_home(home, service_account(home / "postgres"))
     with _one_starter(home):
         started: list[Running] = []
         try:
             urls = _start(home, database_url, redis_url, started, durable=durable, say=say)
+        except OSError as error:
+            _stop(started)
+            raise SettingsInvalidError(
+                f"The embedded servers cannot work in {home}: {error}. Choose another BILLWRIGHT_HOME, start as an "
+                "ordinary user, or set DATABASE_URL and REDIS_URL.",
+                field="BILLWRIGHT_HOME",
+            ) from error
         except BaseException:
-            Servers("", "", tuple(started)).stop()
+            _stop(started)
             raise
     say("Servers are ready." if started else "Servers are running already; using them.")
     return Servers(*urls, running=tuple(started))

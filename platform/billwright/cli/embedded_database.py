@@ -206,7 +206,7 @@ def start_database(
     """
     data = home / "postgres" / "data"
     log = home / "logs" / "postgres.log"
-    account = open_home(home, service_account(data))
+    account = open_home(home, service_account(data.parent))
     if port and _live_one(data, url_of(port, password, "postgres")):
         return port, None
     binaries = find_binaries(data)

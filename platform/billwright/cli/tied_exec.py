@@ -19,9 +19,10 @@ import sys
 from collections.abc import Sequence
 
 PR_SET_PDEATHSIG = 1
-PR_SET_KEEPCAPS = 8
+PR_SET_SECUREBITS = 28
 PR_CAP_AMBIENT = 47
 PR_CAP_AMBIENT_RAISE = 2
+SECBIT_NO_SETUID_FIXUP = 1 << 2
 CAP_DAC_OVERRIDE = 1
 CAP_DAC_READ_SEARCH = 2
 CAPABILITY_VERSION_3 = 0x20080522
@@ -55,7 +56,9 @@ def become(uid: int, gid: int, *, walk: bool) -> None:
     not ours. The smaller capability is tried first; container runtimes often grant only the larger one.
     """
     if walk:
-        _prctl(PR_SET_KEEPCAPS, 1)
+        # Keeps setuid from dropping all capabilities (_keep_only does it below), and makes access(2), by which
+        # initdb looks for its programs, honour the one that is left.
+        _prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP)
     os.setgroups([])
     os.setgid(gid)
     os.setuid(uid)
