@@ -12,6 +12,8 @@ import redis
 from billwright.cli.embedded import Servers
 from support.servers import fresh_database, release, shared_servers
 
+pytest_plugins = ("support.app",)
+
 FIRST = ("unit", "architecture")
 FOLDER = pytest.StashKey[Path]()
 

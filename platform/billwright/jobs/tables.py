@@ -24,7 +24,7 @@ class JobRow(ControlBase):
         Index("uq_job_waiting_key", "tenant_id", "key", unique=True, postgresql_where=WAITING),
         Index("ix_job_due", "queue", "tenant_id", text("priority DESC"), "run_at", postgresql_where=WAITING),
         Index("ix_job_leased", "lease_id", postgresql_where=text("state = 'leased'")),
-        Index("ix_job_dead", "tenant_id", "updated_at", postgresql_where=text("state = 'dead'")),
+        Index("ix_job_dead", "tenant_id", "key", postgresql_where=text("state = 'dead'")),
     )
     id: Mapped[UUID] = mapped_column(primary_key=True)
     tenant_id: Mapped[UUID] = mapped_column(ForeignKey("control.tenant.id"))

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import Select, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from billwright.kernel.actor import SYSTEM
@@ -32,9 +32,8 @@ def find_tenant(session: Session, *, slug: str | None = None, tenant_id: UUID | 
     Raises:
         NotFoundError: there is none.
     """
-    query: Select[tuple[TenantRow]] = select(TenantRow)
-    query = query.where(TenantRow.slug == slug) if slug is not None else query.where(TenantRow.id == tenant_id)
-    row = session.scalars(query).one_or_none()
+    condition = TenantRow.slug == slug if slug is not None else TenantRow.id == tenant_id
+    row = session.scalars(select(TenantRow).where(condition)).one_or_none()
     if row is None:
         raise NotFoundError(f"There is no tenant {slug or tenant_id}.")
     return to_tenant(row)

@@ -174,7 +174,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_job_dead",
         "job",
-        ["tenant_id", "updated_at"],
+        ["tenant_id", "key"],
         unique=False,
         schema="control",
         postgresql_where=sa.text("state = 'dead'"),

@@ -1,0 +1,201 @@
+"""Job statements. Raw SQL, because the fair scan needs a recursive skip scan and SKIP LOCKED inside a lateral join."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from billwright.jobs.handlers import Job
+from billwright.kernel.errors import NotFoundError
+from billwright.tenancy.transaction import Tenant
+
+# One index probe per (queue, tenant) that has waiting jobs, then at most K of each: a tenant's backlog of any length
+# costs another tenant nothing. Reads control.job by ix_job_due.
+_DUE: Final = text(
+    """
+    WITH RECURSIVE line AS (
+        (SELECT queue, tenant_id FROM control.job
+          WHERE state IN ('queued', 'retry') ORDER BY queue, tenant_id LIMIT 1)
+        UNION ALL
+        SELECT next.queue, next.tenant_id FROM line, LATERAL (
+            SELECT queue, tenant_id FROM control.job
+             WHERE state IN ('queued', 'retry') AND (queue, tenant_id) > (line.queue, line.tenant_id)
+             ORDER BY queue, tenant_id LIMIT 1) next
+    )
+    SELECT due.id, due.tenant_id, due.kind, due.queue
+      FROM line
+      JOIN control.tenant ON tenant.id = line.tenant_id AND tenant.state = 'active'
+     CROSS JOIN LATERAL (
+        SELECT id, tenant_id, kind, queue, priority, run_at FROM control.job
+         WHERE state IN ('queued', 'retry') AND queue = line.queue AND tenant_id = line.tenant_id
+           AND run_at <= coalesce(tenant.clock_at, :now)
+         ORDER BY priority DESC, run_at LIMIT :per_tenant
+         FOR UPDATE SKIP LOCKED) due
+     WHERE (CAST(:queues AS text[]) IS NULL OR due.queue = ANY(CAST(:queues AS text[])))
+       AND (CAST(:tenant AS uuid) IS NULL OR due.tenant_id = CAST(:tenant AS uuid))
+     ORDER BY due.priority DESC, due.run_at, due.id
+    """
+)
+_LEASE: Final = text(
+    """
+    UPDATE control.job SET state = 'leased', lease_id = lease.lease_id, leased_until = lease.until, attempts = attempts + 1,
+           updated_at = :now
+      FROM unnest(CAST(:ids AS uuid[]), CAST(:leases AS uuid[]), CAST(:untils AS timestamptz[])) AS lease (id, lease_id, until)
+     WHERE job.id = lease.id
+    """
+)
+_LEASED: Final = text(
+    """
+    SELECT job.id, job.kind, job.key, job.payload, job.attempts, job.trace_id,
+           tenant.id AS tenant_id, tenant.slug, tenant.name, tenant.partner_id, tenant.schema_name, tenant.role_name,
+           tenant.state, tenant.clock_at
+      FROM control.job JOIN control.tenant ON tenant.id = job.tenant_id
+     WHERE job.lease_id = :lease AND job.state = 'leased' ORDER BY job.id
+    """
+)
+_DONE: Final = text(
+    """
+    WITH finished AS (
+        UPDATE control.job SET state = 'done', updated_at = :now, error = NULL
+         WHERE lease_id = :lease AND state = 'leased' AND id = ANY(:ids) RETURNING key
+    ), resolved AS (
+        UPDATE control.job SET state = 'resolved', updated_at = :now
+         WHERE state = 'dead' AND tenant_id = :tenant AND key IN (SELECT key FROM finished)
+    )
+    SELECT count(*) FROM finished
+    """
+)
+_BACK: Final = text(
+    """
+    UPDATE control.job SET
+        state = CASE WHEN :state = 'retry' AND EXISTS (
+            SELECT 1 FROM control.job other WHERE other.tenant_id = job.tenant_id AND other.key = job.key
+               AND other.state IN ('queued', 'retry')) THEN 'done' ELSE :state END,
+        run_at = :run_at, lease_id = NULL, leased_until = NULL, error_class = :error_class, error = :error,
+        traceback = :traceback, request = :request, response = :response, updated_at = :now
+     WHERE id = :id AND lease_id = :lease AND state = 'leased'
+    """
+)
+_EXPIRED: Final = text(
+    """
+    UPDATE control.job SET
+        state = CASE WHEN EXISTS (
+            SELECT 1 FROM control.job other WHERE other.tenant_id = job.tenant_id AND other.key = job.key
+               AND other.state IN ('queued', 'retry')) THEN 'done' ELSE 'retry' END,
+        lease_id = NULL, leased_until = NULL, error_class = 'lease', error = 'the worker did not answer in time',
+        updated_at = :now
+     WHERE id IN (SELECT id FROM control.job WHERE state = 'leased' AND leased_until < :now FOR UPDATE SKIP LOCKED)
+    """
+)
+_UNLEASE: Final = text(
+    """
+    UPDATE control.job SET state = 'retry', lease_id = NULL, leased_until = NULL, attempts = attempts - 1
+     WHERE lease_id = :lease AND state = 'leased' AND NOT EXISTS (
+            SELECT 1 FROM control.job other WHERE other.tenant_id = job.tenant_id AND other.key = job.key
+               AND other.state IN ('queued', 'retry'))
+    """
+)
+_OUT: Final = text("SELECT queue, count(*) FROM control.job WHERE state = 'leased' GROUP BY queue")
+_NEXT: Final = text(
+    """
+    SELECT min(run_at) FROM control.job
+     WHERE state IN ('queued', 'retry') AND tenant_id = :tenant
+    """
+)
+
+
+@dataclass(frozen=True, slots=True)
+class DueJob:
+    id: UUID
+    tenant_id: UUID
+    kind: str
+    queue: str
+
+
+def due_jobs(
+    session: Session,
+    now: datetime,
+    *,
+    per_tenant: int,
+    queues: Sequence[str] | None = None,
+    tenant_id: UUID | None = None,
+) -> list[DueJob]:
+    """Lock and return what may run: at most ``per_tenant`` jobs of each tenant and queue, people's actions first."""
+    parameters = {"now": now, "per_tenant": per_tenant, "queues": list(queues) if queues else None, "tenant": tenant_id}
+    return [DueJob(*row) for row in session.execute(_DUE, parameters)]
+
+
+def lease(session: Session, now: datetime, grants: Sequence[tuple[UUID, UUID, datetime]]) -> None:
+    """Give out leases: (job id, lease id, until)."""
+    if grants:
+        ids, leases, untils = (list(column) for column in zip(*grants, strict=True))
+        session.execute(_LEASE, {"now": now, "ids": ids, "leases": leases, "untils": untils})
+
+
+def leased_jobs(session: Session, lease_id: UUID) -> tuple[Tenant | None, list[Job]]:
+    """The jobs of one lease and their tenant; none when the lease was lost or done."""
+    rows = session.execute(_LEASED, {"lease": lease_id}).all()
+    if not rows:
+        return None, []
+    first = rows[0]
+    tenant = Tenant(
+        id=first.tenant_id,
+        slug=first.slug,
+        name=first.name,
+        partner_id=first.partner_id,
+        schema=first.schema_name,
+        role=first.role_name,
+        state=first.state,
+        clock_at=first.clock_at,
+    )
+    return tenant, [
+        Job(id=row.id, kind=row.kind, key=row.key, payload=row.payload, attempts=row.attempts, trace_id=row.trace_id)
+        for row in rows
+    ]
+
+
+def mark_done(session: Session, now: datetime, tenant_id: UUID, lease_id: UUID, ids: Sequence[UUID]) -> int:
+    """Finish jobs and resolve older dead ones of the same key; return how many were still ours."""
+    parameters = {"now": now, "lease": lease_id, "ids": list(ids), "tenant": tenant_id}
+    return int(session.execute(_DONE, parameters).scalar_one())
+
+
+def give_back(session: Session, now: datetime, lease_id: UUID, job_id: UUID, **columns: Any) -> None:
+    """End a failed attempt: ``state`` retry or dead, with ``run_at`` and what went wrong."""
+    defaults = {"error_class": None, "error": None, "traceback": None, "request": None, "response": None}
+    session.execute(_BACK, {**defaults, **columns, "now": now, "lease": lease_id, "id": job_id})
+
+
+def expire_leases(session: Session, now: datetime) -> int:
+    """Give jobs of workers that went silent to others."""
+    return int(session.execute(_EXPIRED, {"now": now}).rowcount)  # type: ignore[attr-defined]  # CursorResult of an UPDATE
+
+
+def unlease(session: Session, lease_id: UUID) -> None:
+    """Take a lease back that nobody was told of; it does not count as an attempt."""
+    session.execute(_UNLEASE, {"lease": lease_id})
+
+
+def leases_out(session: Session) -> dict[str, int]:
+    """Jobs under way, by queue."""
+    return {str(queue): int(count) for queue, count in session.execute(_OUT)}
+
+
+def next_run_at(session: Session, tenant_id: UUID) -> datetime:
+    """When the tenant's next job is due.
+
+    Raises:
+        NotFoundError: none waits.
+    """
+    moment: datetime | None = session.execute(_NEXT, {"tenant": tenant_id}).scalar_one()
+    if moment is None:
+        raise NotFoundError("No job waits.")
+    return moment
+
+
+def lease_until(now: datetime, seconds: int) -> datetime:
+    return now + timedelta(seconds=seconds)

@@ -1,0 +1,91 @@
+"""Doing a lease. Safe to call twice: the second call finds the lease done and does nothing."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+import structlog
+
+from billwright.jobs import queries
+from billwright.jobs.failures import judge
+from billwright.jobs.handlers import Handler, Handlers, Job
+from billwright.kernel.actor import SYSTEM
+from billwright.tenancy.database import Database
+from billwright.tenancy.transaction import Tenant, control_transaction, transaction
+
+log = structlog.get_logger("billwright.jobs")
+
+
+class LeaseLostError(Exception):
+    """Somebody else has the job by now; this attempt must leave no trace."""
+
+
+def do_lease(database: Database, handlers: Handlers, lease_id: UUID) -> int:
+    """Do all jobs of a lease; return how many were done. Failures are judged and recorded, never raised."""
+    with control_transaction(database, SYSTEM) as tx:
+        tenant, jobs = queries.leased_jobs(tx.session, lease_id)
+    if tenant is None:
+        return 0
+    if tenant.state != "active":
+        with control_transaction(database, SYSTEM) as tx:
+            queries.unlease(tx.session, lease_id)
+        return 0
+    handler = handlers.by_kind[jobs[0].kind]
+    if handler.outside is not None:
+        return sum(_attempt(database, tenant, handler, lease_id, [job]) for job in jobs)
+    if len(jobs) > 1 and _attempt(database, tenant, handler, lease_id, jobs, last=False):
+        return len(jobs)
+    return sum(_attempt(database, tenant, handler, lease_id, [job]) for job in jobs)
+
+
+def _attempt(
+    database: Database, tenant: Tenant, handler: Handler, lease_id: UUID, jobs: Sequence[Job], *, last: bool = True
+) -> int:
+    """One attempt; 1 when it succeeded. ``last``: a failure is recorded (else the jobs are tried again apart)."""
+    ids = [job.id for job in jobs]
+    try:
+        if handler.outside is not None:
+            handler.outside(tenant, jobs[0])
+            with control_transaction(database, SYSTEM) as tx:
+                queries.mark_done(tx.session, tx.now, tenant.id, lease_id, ids)
+        else:
+            assert handler.in_transaction is not None
+            with transaction(database, tenant, SYSTEM, trace_id=jobs[0].trace_id) as work:
+                handler.in_transaction(work, jobs)
+                done = queries.mark_done(work.session, database.clock.now(), tenant.id, lease_id, ids)
+                if done != len(ids):
+                    raise LeaseLostError(str(lease_id))
+    except LeaseLostError:
+        log.warning("lease lost", lease=str(lease_id), tenant=tenant.slug)
+        return 0
+    except Exception as error:
+        if last:
+            _record_failure(database, tenant, handler, lease_id, jobs[0], error)
+        return 0
+    return 1
+
+
+def _record_failure(
+    database: Database, tenant: Tenant, handler: Handler, lease_id: UUID, job: Job, error: Exception
+) -> None:
+    with control_transaction(database, SYSTEM) as tx:
+        now = tx.now
+        # A sandbox tenant's jobs are due by its own clock.
+        base = tenant.clock_at or now
+        verdict = judge(error, attempts=job.attempts, attempts_max=handler.attempts_max, now=base)
+        queries.give_back(
+            tx.session,
+            now,
+            lease_id,
+            job.id,
+            state=verdict.state,
+            run_at=verdict.run_at,
+            error_class=verdict.failure,
+            error=verdict.error,
+            traceback=verdict.traceback,
+            request=verdict.request,
+            response=verdict.response,
+        )
+    log.warning(
+        "job failed", tenant=tenant.slug, kind=job.kind, key=job.key, failure=verdict.failure, state=verdict.state,
+        error=verdict.error, trace_id=job.trace_id,
+    )  # fmt: skip
