@@ -19,7 +19,7 @@ help:
 	@echo "make bench      [NAME=<benchmark>] [N=<size>]; without a name all of them"
 	@echo "make fmt        format the code and sort out what ruff can fix"
 	@echo "make lock       resolve the lock files anew from pyproject.toml"
-	@echo "make migration  NAME=<what it does> TREE=control|tenant"
+	@echo "make migration  NAME=<what it does> TREE=control|tenant; DATABASE_URL: an empty scratch database"
 	@echo "make clean      remove the environment and caches; data in .billwright stay"
 
 run:
@@ -59,7 +59,7 @@ lock:
 migration:
 	@test -n "$(NAME)" -a -n "$(TREE)" || { echo "Usage: make migration NAME=<what it does> TREE=control|tenant" >&2; exit 2; }
 	@.ci/prepare check
-	$(BIN)/alembic --name $(TREE) revision --message "$(NAME)"
+	@$(BIN)/python -m billwright_migrations.revise $(TREE) "$(NAME)"
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis dist build
