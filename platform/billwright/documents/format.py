@@ -1,10 +1,12 @@
 """Numbers and dates as a reader of the language writes them; never ambiguous, never a float."""
 
+import re
 from datetime import date
 from decimal import Decimal
 from typing import Final
 
-from babel.dates import format_date
+from babel import Locale
+from babel.dates import format_date, format_interval
 from babel.numbers import format_decimal
 
 from billwright.kernel.money import MINOR_UNIT_DIGITS, Money
@@ -14,6 +16,7 @@ LANGUAGES: Final = tuple(LOCALES)
 MINUS: Final = "\N{MINUS SIGN}"
 NO_BREAK: Final = "\N{NO-BREAK SPACE}"
 NARROW: Final = "\N{NARROW NO-BREAK SPACE}"
+_SPACES: Final = re.compile(r"[\s\N{THIN SPACE}\N{NARROW NO-BREAK SPACE}]+")
 _DATE_PATTERNS: Final = {"en": "d MMM y", "de": "d. MMM y", "fr": "d MMM y"}
 _DATE_PATTERNS_LONG: Final = {"en": "d MMMM y", "de": "d. MMMM y", "fr": "d MMMM y"}
 
@@ -76,9 +79,19 @@ def day(value: date, language: str, *, long: bool = False) -> str:
 
 
 def period(first: date | None, last: date | None, language: str) -> str:
-    """``1 Mar 2026 – 31 Mar 2026``; one date when both are the same or one is missing; empty without any."""
-    days = [day(value, language) for value in dict.fromkeys((first, last)) if value is not None]
-    return " – ".join(days)
+    """``1–31 Mar 2026``, ``1.–31. März 2026``; one date when both are the same or one is missing; empty without any."""
+    days = [value for value in (first, last) if value is not None]
+    if not days:
+        return ""
+    if days[0] == days[-1]:
+        return day(days[0], language)
+    text = format_interval(days[0], days[-1], skeleton="yMMMd", locale=LOCALES[language])
+    return _SPACES.sub(NO_BREAK, text)
+
+
+def country(code: str, language: str) -> str:
+    """``DE`` as ``Germany``, ``Allemagne``; a code without a name stays as it is."""
+    return str(Locale.parse(LOCALES[language]).territories.get(code, code))
 
 
 def iban(text: str) -> str:

@@ -135,8 +135,8 @@ def invoice_page(content: InvoiceContent, *, number: str, brand: Brand, language
         issued_on_iso=content.issued_on.isoformat(),
         brand=brand,
         logo_url=logo_url(brand),
-        seller=party_block(content.seller, texts),
-        buyer=party_block(content.buyer, texts, home=content.seller.country),
+        seller=party_block(content.seller, texts, lang, home=content.buyer.country),
+        buyer=party_block(content.buyer, texts, lang, home=content.seller.country),
         facts=_facts(content, texts, lang),
         currency=content.currency,
         lines=tuple(_line(line, content, texts, lang) for line in content.lines),
@@ -162,10 +162,10 @@ def logo_url(brand: Brand) -> str:
     return "asset:logo.svg" if brand.logo_svg else ""
 
 
-def party_block(party: Party, texts: InvoiceTexts, *, home: str = "") -> PartyBlock:
-    """``party`` as printed; its country only when it is not ``home``."""
+def party_block(party: Party, texts: InvoiceTexts, lang: str, *, home: str) -> PartyBlock:
+    """``party`` as printed; its country only when it is not ``home``, the other party's."""
     city = f"{party.postal_code} {party.city}".strip()
-    country = party.country if party.country != home or not home else ""
+    country = "" if party.country == home else fmt.country(party.country, lang)
     address = tuple(line for line in (party.contact, party.street, city, country) if line)
     facts = ((texts.tax_id, party.tax_id), (texts.registration, party.registration))
     return PartyBlock(

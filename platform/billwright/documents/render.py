@@ -1,0 +1,121 @@
+"""Pages to PDF/A-3b, with fonts, style sheets and templates kept warm. One ``Renderer`` per process."""
+
+import hashlib
+import threading
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Final
+
+from weasyprint import CSS, HTML
+from weasyprint.text.fonts import FontConfiguration
+
+from billwright.documents.confined import ConfinedProcess, Limits
+from billwright.documents.fetch import ClosedFetcher, SourceRefusedError, font_faces
+from billwright.documents.page import InvoicePage
+from billwright.documents.sets import check_set, environment, fill, refusal
+from billwright.kernel.brand import Brand, mix, text_on
+
+FAMILIES: Final = {"sans": '"Inter", sans-serif', "serif": '"Literata", serif'}
+STYLESHEETS_MAX: Final = 200  # one per set, brand and language in use; some 100 KB each
+LOGO: Final = "logo.svg"
+
+
+class Renderer:
+    """Turns pages into PDF/A-3b. Equal input gives equal bytes. Threads queue: Pango's font map is not to be shared.
+
+    Bundled templates run in this process. A partner's own template runs, text and layout both, in a confined child process
+    that is stopped when it takes too long or too much memory.
+    """
+
+    def __init__(self, *, limits: Limits | None = None) -> None:
+        self._lock = threading.Lock()
+        self._fonts = FontConfiguration()
+        CSS(string=font_faces(), font_config=self._fonts, url_fetcher=ClosedFetcher({}))
+        self._html = environment()
+        self._css = environment(html=False)
+        self._stylesheets: OrderedDict[tuple[object, ...], CSS] = OrderedDict()
+        self._confined = ConfinedProcess(limits or Limits())
+
+    def render_invoice(
+        self,
+        page: InvoicePage,
+        *,
+        template_set: str,
+        template_override: str | None = None,
+        assets: Mapping[str, bytes] | None = None,
+    ) -> bytes:
+        """The PDF of ``page``.
+
+        Args:
+            template_override: a partner's own Jinja template; it may extend ``invoice/<set>/invoice.html``.
+            assets: images by the SHA-256 of their bytes; a template loads them as ``asset:<sha256>``.
+
+        Raises:
+            InputInvalidError: no such set, an asset is not what its hash says, or the partner's template is malformed,
+                forbidden, loads something from outside, or ran past its limits.
+        """
+        check_set(template_set)
+        given = dict(assets or {})
+        for name, body in given.items():
+            if hashlib.sha256(body).hexdigest() != name:
+                raise refusal(f"Asset {name} does not have that hash; store the image again.")
+        if template_override is None:
+            return self.lay_out(page, template_set, None, given)
+        return self._confined.render(page, template_set, template_override, given)
+
+    def close(self) -> None:
+        """Stop the confined process, if one was started."""
+        self._confined.stop()
+
+    def lay_out(self, page: InvoicePage, template_set: str, override: str | None, assets: Mapping[str, bytes]) -> bytes:
+        """The PDF, here and now, without limits: for bundled templates, and for the confined process itself."""
+        name = f"invoice/{template_set}/invoice.html"
+        context = {field.name: getattr(page, field.name) for field in fields(page)}
+        text = (
+            self._html.get_template(name).render(context) if override is None else fill(self._html, override, context)
+        )
+        known = {**assets, LOGO: page.brand.logo_svg.encode()} if page.brand.logo_svg else assets
+        with self._lock:
+            try:
+                return self._write(text, self._stylesheet(page, template_set), ClosedFetcher(known))
+            except SourceRefusedError as error:
+                raise refusal(
+                    f"The template loads {error}; only asset:<sha256> of an uploaded image can be loaded."
+                ) from None
+
+    def _write(self, text: str, stylesheet: CSS, fetcher: ClosedFetcher) -> bytes:
+        pdf = HTML(string=text, url_fetcher=fetcher).write_pdf(
+            font_config=self._fonts, stylesheets=[stylesheet], pdf_variant="pdf/a-3b"
+        )
+        assert isinstance(pdf, bytes)  # without a target it is
+        return pdf
+
+    def _stylesheet(self, page: InvoicePage, template_set: str) -> CSS:
+        """The set's parsed style sheet in the brand's colours and the page's language, least recently used dropped."""
+        brand = page.brand
+        key = (template_set, brand.primary, brand.accent, brand.ink, brand.font, brand.radius_px, page.language)
+        if key not in self._stylesheets:
+            template = self._css.get_template(f"invoice/{template_set}/invoice.css")
+            text = template.render(palette(brand), texts=page.texts)
+            self._stylesheets[key] = CSS(string=text, font_config=self._fonts, url_fetcher=ClosedFetcher({}))
+            if len(self._stylesheets) > STYLESHEETS_MAX:
+                self._stylesheets.popitem(last=False)
+        self._stylesheets.move_to_end(key)
+        return self._stylesheets[key]
+
+
+def palette(brand: Brand) -> dict[str, str]:
+    """What style sheets and mails use of a brand: colours, tints of them, the family, the radius."""
+    return {
+        "primary": brand.primary,
+        "on_primary": text_on(brand.primary, brand.ink),
+        "accent": brand.accent,
+        "ink": brand.ink,
+        "muted": mix(brand.ink, "#ffffff", 32),
+        "rule": mix(brand.ink, "#ffffff", 78),
+        "hairline": mix(brand.ink, "#ffffff", 88),
+        "tint": mix(brand.primary, "#ffffff", 93),
+        "family": FAMILIES[brand.font],
+        "radius": f"{brand.radius_px}px",
+    }
