@@ -54,7 +54,7 @@ lock:
 	@.ci/prepare check
 	$(BIN)/python -m venv .venv/lock && .venv/lock/bin/pip install --quiet uv
 	$(COMPILE) --extra build pyproject.toml --output-file requirements.lock $(ARGS)
-	$(COMPILE) --extra build --extra dev pyproject.toml --output-file requirements-dev.lock $(ARGS)
+	$(COMPILE) --extra build --extra dev --constraint requirements.lock pyproject.toml --output-file requirements-dev.lock $(ARGS)
 
 migration:
 	@test -n "$(NAME)" -a -n "$(TREE)" || { echo "Usage: make migration NAME=<what it does> TREE=control|tenant" >&2; exit 2; }
