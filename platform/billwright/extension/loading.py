@@ -118,29 +118,33 @@ def _with_its_arguments(implementation: pluggy.HookImpl) -> Callable[..., Any]:
 
 @lru_cache(maxsize=1_024)
 def _manager(group: str, names: tuple[str, ...]) -> pluggy.PluginManager:
+    return build_manager(installed(group), names)
+
+
+def build_manager(known: Installed, names: Sequence[str]) -> pluggy.PluginManager:
+    """As ``load_rules``, over any set of plugins and not cached."""
     manager = pluggy.PluginManager(PROJECT)
     manager.add_hookspecs(Hooks)
-    known = installed(group)
-    for name in reversed(names):  # pluggy calls the last registered first
+    word, hook = _WORD_OF[known.group], _HOOK_OF[known.group]
+    for name in names:
         if name not in known:
-            raise _unknown(group, name)
-        if names.count(name) > 1:
-            raise SettingsInvalidError(f"The {_WORD_OF[group]} {name!r} is enabled twice; keep one.", plugin=name)
+            raise _unknown(word, name, sorted(known))
+        if list(names).count(name) > 1:
+            raise SettingsInvalidError(f"The {word} {name!r} is enabled twice; keep one.", plugin=name)
+    for name in reversed(names):  # pluggy calls the last registered first
         try:
             manager.register(known[name], name=name)
             manager.check_pending()
         except (pluggy.PluginValidationError, ValueError) as error:
-            raise _unfit(group, name, str(error)) from error
-        if name not in dict(callers(manager, _HOOK_OF[group])):
-            raise _unfit(group, name, f"it has no hook {_HOOK_OF[group]}")
-        if any(each.wrapper or each.hookwrapper for each in getattr(manager.hook, _HOOK_OF[group]).get_hookimpls()):
-            raise _unfit(group, name, "it wraps the hook, and no plugin may change what another one answers")
+            raise _unfit(word, name, " ".join(str(error).split())) from error
+        if name not in dict(callers(manager, hook)):
+            raise _unfit(word, name, f"it has no hook {hook}")
+        if any(each.wrapper or each.hookwrapper for each in getattr(manager.hook, hook).get_hookimpls()):
+            raise _unfit(word, name, "it wraps the hook, and no plugin may change what another one answers")
     return manager
 
 
-def _unknown(group: str, name: str) -> SettingsInvalidError:
-    known = sorted(installed(group))
-    word = _WORD_OF[group]
+def _unknown(word: str, name: str, known: list[str]) -> SettingsInvalidError:
     return SettingsInvalidError(
         f"There is no {word} {name!r}. Installed: {', '.join(known)}. Mend the name or install the package that has it.",
         plugin=name,
@@ -148,9 +152,9 @@ def _unknown(group: str, name: str) -> SettingsInvalidError:
     )
 
 
-def _unfit(group: str, name: str, why: str) -> SettingsInvalidError:
+def _unfit(word: str, name: str, why: str) -> SettingsInvalidError:
     return SettingsInvalidError(
-        f"The {_WORD_OF[group]} {name!r} does not fit this release: {why}. Install a version that does, or disable it.",
+        f"The {word} {name!r} does not fit this release: {why}. Install a version that does, or disable it.",
         plugin=name,
     )
 
@@ -166,9 +170,7 @@ def settings_model(name: str) -> type[msgspec.Struct] | None:
             model: type[msgspec.Struct] | None = getattr(installed(group)[name], "Settings", None)
             return model
     known = sorted({*installed(RULES), *installed(TRIGGERS)})
-    raise SettingsInvalidError(
-        f"There is no rule or trigger {name!r}. Installed: {', '.join(known)}.", plugin=name, known=known
-    )
+    raise _unknown("rule or trigger", name, known)
 
 
 def plugin_settings(name: str, raw: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -188,7 +190,7 @@ def plugin_settings(name: str, raw: Mapping[str, Any]) -> Mapping[str, Any]:
             raise _wrong(name, field, f"is unknown. Use one of: {', '.join(annotations)}.")
     for field, value in raw.items():
         try:
-            msgspec.convert(value, annotations[field])
+            msgspec.convert({field: value}, model)
         except msgspec.ValidationError as error:
             raise _wrong(name, field, f"does not fit: {error}. {_describe(annotations[field])}") from error
     try:

@@ -20,13 +20,17 @@ from billwright_plugins.amounts import billed_here
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     tolerance_percent: Annotated[
-        Decimal,
-        Meta(
-            ge=0,
-            le=100,
-            description='By how much the value may be exceeded: a percentage from 0 to 100, such as "2.5".',
-        ),
+        Decimal, Meta(description='By how much the value may be exceeded: a percentage from 0 to 100, such as "2.5".')
     ] = Decimal(0)
+
+    def __post_init__(self) -> None:
+        """msgspec has no bounds for decimals.
+
+        Raises:
+            ValueError: the tolerance is no percentage; msgspec makes a ValidationError of it.
+        """
+        if not self.tolerance_percent.is_finite() or not 0 <= self.tolerance_percent <= 100:
+            raise ValueError("Expected a percentage from 0 to 100")
 
 
 @hookimpl
