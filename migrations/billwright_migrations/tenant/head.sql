@@ -19,6 +19,7 @@ CREATE TABLE acceptance (
     message_id UUID, 
     source_time TIMESTAMP WITH TIME ZONE NOT NULL, 
     source_sequence BIGINT, 
+    source_key TEXT DEFAULT '' NOT NULL, 
     made_by UUID, 
     updated_at TIMESTAMP WITH TIME ZONE NOT NULL, 
     CONSTRAINT pk_acceptance PRIMARY KEY (id)
@@ -75,6 +76,7 @@ CREATE TABLE billable_item (
     contract_id UUID NOT NULL, 
     customer_id UUID, 
     project_id UUID, 
+    invoice_id UUID, 
     state TEXT NOT NULL, 
     reasons TEXT[] NOT NULL, 
     notes TEXT[] NOT NULL, 
@@ -102,6 +104,8 @@ CREATE TABLE billable_item (
 
 CREATE INDEX ix_billable_item_contract_id ON billable_item (contract_id);
 
+CREATE INDEX ix_billable_item_invoice_id ON billable_item (invoice_id);
+
 CREATE INDEX ix_billable_item_ready ON billable_item (contract_id) WHERE state = 'ready';
 
 CREATE TABLE change_order (
@@ -118,6 +122,7 @@ CREATE TABLE change_order (
     message_id UUID, 
     source_time TIMESTAMP WITH TIME ZONE NOT NULL, 
     source_sequence BIGINT, 
+    source_key TEXT DEFAULT '' NOT NULL, 
     made_by UUID, 
     updated_at TIMESTAMP WITH TIME ZONE NOT NULL, 
     CONSTRAINT pk_change_order PRIMARY KEY (id)
@@ -172,6 +177,7 @@ CREATE TABLE contract (
     message_id UUID, 
     source_time TIMESTAMP WITH TIME ZONE NOT NULL, 
     source_sequence BIGINT, 
+    source_key TEXT DEFAULT '' NOT NULL, 
     made_by UUID, 
     updated_at TIMESTAMP WITH TIME ZONE NOT NULL, 
     CONSTRAINT pk_contract PRIMARY KEY (id)
@@ -215,6 +221,7 @@ CREATE TABLE customer (
     message_id UUID, 
     source_time TIMESTAMP WITH TIME ZONE NOT NULL, 
     source_sequence BIGINT, 
+    source_key TEXT DEFAULT '' NOT NULL, 
     made_by UUID, 
     updated_at TIMESTAMP WITH TIME ZONE NOT NULL, 
     CONSTRAINT pk_customer PRIMARY KEY (id)
@@ -297,6 +304,7 @@ CREATE TABLE evidence (
     message_id UUID, 
     source_time TIMESTAMP WITH TIME ZONE NOT NULL, 
     source_sequence BIGINT, 
+    source_key TEXT DEFAULT '' NOT NULL, 
     made_by UUID, 
     updated_at TIMESTAMP WITH TIME ZONE NOT NULL, 
     CONSTRAINT pk_evidence PRIMARY KEY (id)
@@ -346,6 +354,7 @@ CREATE TABLE expense (
     message_id UUID, 
     source_time TIMESTAMP WITH TIME ZONE NOT NULL, 
     source_sequence BIGINT, 
+    source_key TEXT DEFAULT '' NOT NULL, 
     made_by UUID, 
     updated_at TIMESTAMP WITH TIME ZONE NOT NULL, 
     CONSTRAINT pk_expense PRIMARY KEY (id)
@@ -499,6 +508,7 @@ CREATE TABLE milestone (
     message_id UUID, 
     source_time TIMESTAMP WITH TIME ZONE NOT NULL, 
     source_sequence BIGINT, 
+    source_key TEXT DEFAULT '' NOT NULL, 
     made_by UUID, 
     updated_at TIMESTAMP WITH TIME ZONE NOT NULL, 
     CONSTRAINT pk_milestone PRIMARY KEY (id)
@@ -561,6 +571,7 @@ CREATE TABLE project (
     message_id UUID, 
     source_time TIMESTAMP WITH TIME ZONE NOT NULL, 
     source_sequence BIGINT, 
+    source_key TEXT DEFAULT '' NOT NULL, 
     made_by UUID, 
     updated_at TIMESTAMP WITH TIME ZONE NOT NULL, 
     CONSTRAINT pk_project PRIMARY KEY (id)
@@ -575,6 +586,7 @@ CREATE TABLE rate_card (
     message_id UUID, 
     source_time TIMESTAMP WITH TIME ZONE NOT NULL, 
     source_sequence BIGINT, 
+    source_key TEXT DEFAULT '' NOT NULL, 
     made_by UUID, 
     updated_at TIMESTAMP WITH TIME ZONE NOT NULL, 
     CONSTRAINT pk_rate_card PRIMARY KEY (id)
@@ -626,6 +638,7 @@ CREATE TABLE signal (
     message_id UUID, 
     source_time TIMESTAMP WITH TIME ZONE NOT NULL, 
     source_sequence BIGINT, 
+    source_key TEXT DEFAULT '' NOT NULL, 
     made_by UUID, 
     updated_at TIMESTAMP WITH TIME ZONE NOT NULL, 
     CONSTRAINT pk_signal PRIMARY KEY (id)
@@ -675,6 +688,7 @@ CREATE TABLE time_entry (
     message_id UUID, 
     source_time TIMESTAMP WITH TIME ZONE NOT NULL, 
     source_sequence BIGINT, 
+    source_key TEXT DEFAULT '' NOT NULL, 
     made_by UUID, 
     updated_at TIMESTAMP WITH TIME ZONE NOT NULL, 
     CONSTRAINT pk_time_entry PRIMARY KEY (id)

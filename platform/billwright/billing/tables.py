@@ -23,6 +23,7 @@ class BillableItemRow(TenantBase):
     contract_id: Mapped[UUID] = mapped_column(index=True)
     customer_id: Mapped[UUID | None]
     project_id: Mapped[UUID | None]
+    invoice_id: Mapped[UUID | None] = mapped_column(index=True)
     state: Mapped[str]
     reasons: Mapped[list[str]]
     notes: Mapped[list[str]]

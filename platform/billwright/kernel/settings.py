@@ -16,6 +16,7 @@ class Settings:
     port: int
     host: str
     database_url: str | None
+    database_owner_url: str | None
     redis_url: str | None
     smtp_url: str | None
     base_url: str | None
@@ -69,6 +70,7 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         port=_number(env, "BILLWRIGHT_PORT", 8700),
         host=env.get("BILLWRIGHT_HOST") or "127.0.0.1",
         database_url=_secret(env, "DATABASE_URL"),
+        database_owner_url=_secret(env, "DATABASE_OWNER_URL"),
         redis_url=_secret(env, "REDIS_URL"),
         smtp_url=_secret(env, "SMTP_URL"),
         base_url=env.get("BILLWRIGHT_BASE_URL") or None,

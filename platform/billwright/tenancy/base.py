@@ -2,12 +2,15 @@
 
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeAlias
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Date, DateTime, MetaData, Numeric, Text, Uuid
+from sqlalchemy import BigInteger, Date, DateTime, MetaData, Numeric, Row, Text, Uuid
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import DeclarativeBase
+
+# A row of named columns, where naming each column's type again would say nothing new.
+AnyRow: TypeAlias = Row[*tuple[Any, ...]]
 
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",

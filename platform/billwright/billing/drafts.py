@@ -1,0 +1,271 @@
+"""Pricing a draft anew from its items: lines, allocations, tax, totals, content hash, contributors."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+
+from billwright.audit.record import entry_values, record_many
+from billwright.billing import queries
+from billwright.billing.events import DraftsChanged
+from billwright.billing.lines import PricedItem, PricedLine, Totals, content_hash, price_lines, total
+from billwright.billing.tables import (
+    AllocationRow,
+    BillableItemRow,
+    ContributorRow,
+    InvoiceEventRow,
+    InvoiceLineRow,
+    InvoiceRow,
+)
+from billwright.billing.tax import decide_tax
+from billwright.canon.tables import CustomerRow, LegalEntityRow
+from billwright.jobs.enqueue import publish
+from billwright.kernel.ids import new_id
+from billwright.kernel.money import Money
+from billwright.tenancy.base import AnyRow
+from billwright.tenancy.transaction import Tx
+
+
+def rebuild_drafts(tx: Tx, invoice_ids: Sequence[UUID], *, made: frozenset[UUID] = frozenset()) -> None:
+    """Price drafts anew from their items, in a constant number of statements, and say that they changed.
+
+    A draft whose last item left it is void: it never had a number, so nothing is missing.
+    """
+    if not invoice_ids:
+        return
+    drafts = _locked(tx, invoice_ids)
+    items = queries.items_of_invoices(tx, list(drafts))
+    if len(made) < len(drafts):
+        tx.session.execute(delete(AllocationRow).where(AllocationRow.invoice_id.in_(drafts)))
+        tx.session.execute(delete(InvoiceLineRow).where(InvoiceLineRow.invoice_id.in_(drafts)))
+    writer = _DraftWriter(tx)
+    for invoice_id, row in drafts.items():
+        priced = [_priced(item) for item in items.get(invoice_id, [])]
+        writer.add(row, priced, made=invoice_id in made)
+    writer.write({invoice_id: items.get(invoice_id, []) for invoice_id in drafts})
+    if writer.changed:
+        publish(tx, DraftsChanged(invoice_ids=tuple(writer.changed)))
+
+
+def _locked(tx: Tx, invoice_ids: Sequence[UUID]) -> dict[UUID, AnyRow]:
+    query = (
+        select(
+            InvoiceRow.id,
+            InvoiceRow.legal_entity_id,
+            InvoiceRow.customer_id,
+            InvoiceRow.payment_terms_days,
+            InvoiceRow.phase,
+            InvoiceRow.content_sha256,
+            CustomerRow.name,
+            CustomerRow.legal_name,
+            CustomerRow.tax_id,
+            CustomerRow.tax_category,
+            CustomerRow.address,
+            LegalEntityRow.country,
+            LegalEntityRow.profile,
+        )
+        .join(CustomerRow, CustomerRow.id == InvoiceRow.customer_id)
+        .join(LegalEntityRow, LegalEntityRow.id == InvoiceRow.legal_entity_id)
+        .where(InvoiceRow.id.in_(invoice_ids), InvoiceRow.issued_at.is_(None))
+        .order_by(InvoiceRow.id)
+        .with_for_update(of=InvoiceRow)
+    )
+    return {row.id: row for row in tx.session.execute(query)}
+
+
+def _priced(row: AnyRow) -> PricedItem:
+    item: BillableItemRow = row.BillableItemRow
+    assert item.amount_minor is not None
+    assert item.currency is not None
+    assert item.unit_price is not None
+    who = " – ".join(part for part in (row.person_name, row.role) if part) if item.kind == "time" else ""
+    return PricedItem(
+        id=item.id,
+        kind=item.kind,
+        subject_id=item.subject_id,
+        contract_id=item.contract_id,
+        project_id=item.project_id,
+        description=item.description,
+        quantity=item.quantity,
+        unit=item.unit,
+        unit_price=item.unit_price,
+        amount=Money(item.amount_minor, item.currency),
+        service_from=item.service_from,
+        service_to=item.service_to,
+        clause=item.clause,
+        contract_version_id=item.contract_version_id,
+        change_order_id=item.change_order_id,
+        rate_id=item.rate_id,
+        evidence_ids=tuple(item.evidence_ids),
+        who=who,
+    )
+
+
+class _DraftWriter:
+    """Rows of all drafts of one call, written in a few statements."""
+
+    def __init__(self, tx: Tx) -> None:
+        self.tx = tx
+        self.changed: list[UUID] = []
+        self._lines: list[dict[str, Any]] = []
+        self._allocations: list[dict[str, Any]] = []
+        self._invoices: list[dict[str, Any]] = []
+        self._entries: list[dict[str, Any]] = []
+        self._events: list[dict[str, Any]] = []
+
+    def add(self, row: AnyRow, priced: Sequence[PricedItem], *, made: bool) -> None:
+        if not priced:
+            self._state(row, {"phase": "void", "detail": "emptied", "net_minor": 0, "tax_minor": 0, "gross_minor": 0})
+            self._said(row.id, "draft.void", "Everything on this draft was withdrawn at the source.")
+            return
+        tax = decide_tax(
+            seller_country=row.country,
+            profile=row.profile,
+            buyer_country=row.address.get("country"),
+            buyer_tax_id=row.tax_id,
+            override=row.tax_category,
+        )
+        lines = price_lines(priced, tax)
+        totals = total(lines)
+        self._add_lines(row.id, lines)
+        party = [row.name, row.legal_name, row.tax_id, row.address]
+        digest = content_hash(
+            entity=row.legal_entity_id,
+            customer=row.customer_id,
+            party=party,
+            terms=row.payment_terms_days,
+            lines=lines,
+        )
+        if digest != row.content_sha256:
+            self.changed.append(row.id)
+            self._state(row, _totals(totals, digest))
+            text = (
+                f"Draft of {totals.gross} made from {len(priced)} billable items."
+                if made
+                else (f"Content changed: now {totals.gross} from {len(priced)} billable items.")
+            )
+            self._said(row.id, "draft.made" if made else "draft.changed", text)
+
+    def _add_lines(self, invoice_id: UUID, lines: Sequence[PricedLine]) -> None:
+        for line in lines:
+            line_id = new_id()
+            self._lines.append(
+                {
+                    "id": line_id,
+                    "invoice_id": invoice_id,
+                    "position": line.position,
+                    "description": line.description,
+                    "quantity": line.quantity,
+                    "unit": line.unit,
+                    "unit_price": line.unit_price,
+                    "net_minor": line.net.minor,
+                    "tax_category": line.tax.category,
+                    "tax_rate_basis_points": line.tax.rate_basis_points,
+                    "tax_reason": line.tax.reason,
+                    "contract_id": line.contract_id,
+                    "project_id": line.project_id,
+                    "milestone_id": line.milestone_id,
+                    "change_order_id": line.change_order_id,
+                    "clause": line.clause,
+                    "service_from": line.service_from,
+                    "service_to": line.service_to,
+                    "evidence_ids": list(line.evidence_ids),
+                }
+            )
+            self._allocations.extend(
+                {
+                    "id": new_id(),
+                    "line_id": line_id,
+                    "invoice_id": invoice_id,
+                    "item_id": share.item_id,
+                    "contract_version_id": share.contract_version_id,
+                    "rate_id": share.rate_id,
+                    "quantity": share.quantity,
+                    "amount_minor": share.amount.minor,
+                }
+                for share in line.shares
+            )
+
+    def _state(self, row: AnyRow, values: dict[str, Any]) -> None:
+        moved = values.get("phase", "validation_pending") != row.phase
+        self._invoices.append(
+            {
+                "b_id": row.id,
+                "phase": "validation_pending",
+                "detail": "submitted",
+                "content_sha256": row.content_sha256,
+                **values,
+                "updated_at": self.tx.now,
+                "b_moved": moved,
+            }
+        )
+        after = {name: value for name, value in values.items() if name != "b_id"}
+        self._entries.append(
+            entry_values(
+                self.tx,
+                f"invoice.{values.get('phase', 'submitted')}",
+                "invoice",
+                row.id,
+                before={"phase": row.phase, "content_sha256": row.content_sha256},
+                after=after,
+            )
+        )
+
+    def _said(self, invoice_id: UUID, event: str, text: str) -> None:
+        self._events.append(
+            {
+                "id": new_id(),
+                "invoice_id": invoice_id,
+                "at": self.tx.now,
+                "event": event,
+                "text": text,
+                "actor_name": self.tx.actor.name,
+                "facts": {},
+            }
+        )
+
+    def write(self, items: Mapping[UUID, Sequence[AnyRow]]) -> None:
+        session = self.tx.session
+        if self._lines:
+            session.execute(insert(InvoiceLineRow), self._lines)
+            session.execute(insert(AllocationRow), self._allocations)
+        if self._invoices:
+            names = [name for name in self._invoices[0] if not name.startswith("b_")]
+            statement = update(InvoiceRow).where(InvoiceRow.id == bindparam("b_id"))
+            values: dict[str, Any] = {name: bindparam(name) for name in names}
+            values["phase_since"] = self.tx.now
+            rows = [{name: value for name, value in row.items() if name != "b_moved"} for row in self._invoices]
+            session.connection().execute(statement.values(values), rows)
+        if self._events:
+            session.execute(insert(InvoiceEventRow), self._events)
+        record_many(self.tx, self._entries)
+        self._write_contributors(items)
+
+    def _write_contributors(self, items: Mapping[UUID, Sequence[AnyRow]]) -> None:
+        """Who made the facts that these drafts bill; kept so that none of them approves."""
+        subjects = [row.BillableItemRow.subject_id for rows in items.values() for row in rows]
+        contracts = list({row.BillableItemRow.contract_id for rows in items.values() for row in rows})
+        if not subjects:
+            return
+        makers = queries.makers(self.tx, subjects, contracts)
+        found = {
+            (invoice_id, identity): why
+            for invoice_id, rows in items.items()
+            for row in rows
+            for source in (row.BillableItemRow.contract_id, row.BillableItemRow.subject_id)
+            for identity, why in makers.get(source, ())
+        }
+        if found:
+            values = [{"invoice_id": key[0], "identity": key[1], "why": why} for key, why in found.items()]
+            self.tx.session.execute(upsert(ContributorRow).values(values).on_conflict_do_nothing())
+
+
+def _totals(totals: Totals, digest: str) -> dict[str, Any]:
+    return {
+        "net_minor": totals.net.minor,
+        "tax_minor": totals.tax.minor,
+        "gross_minor": totals.gross.minor,
+        "content_sha256": digest,
+    }

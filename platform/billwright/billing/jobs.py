@@ -1,0 +1,51 @@
+"""Billing's jobs: look at contracts whose facts changed."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+from sqlalchemy import select
+
+from billwright.billing.evaluate import evaluate_contracts
+from billwright.canon.events import ContractsTouched, CustomersTouched
+from billwright.canon.tables import ContractRow
+from billwright.jobs.enqueue import enqueue
+from billwright.jobs.handlers import Handler, Job
+from billwright.kernel.events import DomainEvent, JobSpec
+from billwright.tenancy.transaction import Tx
+
+
+def on_contracts_touched(event: ContractsTouched) -> list[JobSpec]:
+    return [
+        JobSpec(kind="billing.evaluate", key=f"evaluate:{contract_id}", payload={"contract_id": contract_id})
+        for contract_id in event.contract_ids
+    ]
+
+
+def on_customers_touched(event: CustomersTouched) -> list[JobSpec]:
+    return [
+        JobSpec(kind="billing.customer", key=f"customer:{customer_id}", payload={"customer_id": customer_id})
+        for customer_id in event.customer_ids
+    ]
+
+
+def _evaluate(tx: Tx, jobs: Sequence[Job]) -> None:
+    evaluate_contracts(tx, sorted({job.uuid("contract_id") for job in jobs}))
+
+
+def _customers(tx: Tx, jobs: Sequence[Job]) -> None:
+    """A customer arrived or changed: look at all its contracts again."""
+    query = select(ContractRow.id).where(ContractRow.customer_id.in_([job.uuid("customer_id") for job in jobs]))
+    enqueue(tx, on_contracts_touched(ContractsTouched(contract_ids=tuple(tx.session.scalars(query)))))
+
+
+def handlers() -> list[Handler]:
+    return [
+        Handler(kind="billing.evaluate", in_transaction=_evaluate, batch_max=100, lease_s=120),
+        Handler(kind="billing.customer", in_transaction=_customers, batch_max=100),
+    ]
+
+
+SUBSCRIBED_JOBS: Final[Mapping[type[DomainEvent], Sequence[Callable[[Any], Sequence[JobSpec]]]]] = {
+    ContractsTouched: (on_contracts_touched,),
+    CustomersTouched: (on_customers_touched,),
+}

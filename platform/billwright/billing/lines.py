@@ -1,0 +1,184 @@
+"""From billable items to priced lines. Pure: the same items give the same lines, allocations and totals."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Final
+from uuid import UUID
+
+from billwright.billing.tax import Tax
+from billwright.kernel.canonical_json import sha256_hex
+from billwright.kernel.money import Money, price_times_quantity, tax_amount
+
+HOUR_SCALE: Final = 10**6  # weights of a split are whole numbers: hours in millionths
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PricedItem:
+    """What a line needs of a billable item. ``who`` groups time: one line per person, role and rate."""
+
+    id: UUID
+    kind: str
+    subject_id: UUID
+    contract_id: UUID
+    project_id: UUID | None
+    description: str
+    quantity: Decimal
+    unit: str
+    unit_price: Decimal
+    amount: Money
+    service_from: date | None
+    service_to: date | None
+    clause: str
+    contract_version_id: UUID | None
+    change_order_id: UUID | None
+    rate_id: UUID | None
+    evidence_ids: tuple[UUID, ...]
+    who: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Share:
+    """What a line bills of one item."""
+
+    item_id: UUID
+    contract_version_id: UUID | None
+    rate_id: UUID | None
+    quantity: Decimal
+    amount: Money
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PricedLine:
+    position: int
+    description: str
+    quantity: Decimal
+    unit: str
+    unit_price: Decimal
+    net: Money
+    tax: Tax
+    contract_id: UUID
+    project_id: UUID | None
+    milestone_id: UUID | None
+    change_order_id: UUID | None
+    clause: str
+    service_from: date | None
+    service_to: date | None
+    evidence_ids: tuple[UUID, ...]
+    shares: tuple[Share, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaxRow:
+    tax: Tax
+    taxable: Money
+    amount: Money
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Totals:
+    net: Money
+    tax: Money
+    gross: Money
+    rows: tuple[TaxRow, ...]
+
+
+def price_lines(items: Sequence[PricedItem], tax: Tax) -> tuple[PricedLine, ...]:
+    """Lines in a stable order: milestones, time by person and rate, expenses. Time entries of one person, role and
+    rate on one contract share a line; its amount is rounded once and split over the entries without losing a cent."""
+    groups: dict[tuple[object, ...], list[PricedItem]] = defaultdict(list)
+    order = {"milestone": 0, "time": 1, "expense": 2}
+    for item in sorted(items, key=lambda i: (order.get(i.kind, 9), i.service_to or date.min, i.id)):
+        if item.kind == "time":
+            key: tuple[object, ...] = (item.who, item.unit_price, item.contract_id, item.rate_id, item.change_order_id)
+        else:
+            key = (item.id,)
+        groups[key].append(item)
+    return tuple(_line(position, group, tax) for position, group in enumerate(groups.values(), start=1))
+
+
+def _line(position: int, group: Sequence[PricedItem], tax: Tax) -> PricedLine:
+    first = group[0]
+    currency = first.amount.currency
+    quantity = sum((item.quantity for item in group), start=Decimal(0))
+    net = price_times_quantity(first.unit_price, quantity, currency) if len(group) > 1 else first.amount
+    weights = [int(item.quantity * HOUR_SCALE) for item in group]
+    parts = net.split(weights) if len(group) > 1 else [net]
+    starts = [moment for item in group if (moment := item.service_from or item.service_to)]
+    ends = [item.service_to for item in group if item.service_to]
+    return PricedLine(
+        position=position,
+        description=first.who if first.kind == "time" and first.who else first.description,
+        quantity=quantity,
+        unit=first.unit,
+        unit_price=first.unit_price,
+        net=net,
+        tax=tax,
+        contract_id=first.contract_id,
+        project_id=first.project_id,
+        milestone_id=first.subject_id if first.kind == "milestone" else None,
+        change_order_id=first.change_order_id,
+        clause=first.clause,
+        service_from=min(starts) if first.kind == "time" else first.service_from,
+        service_to=max(ends) if ends else None,
+        evidence_ids=tuple(sorted({e for item in group for e in item.evidence_ids})),
+        shares=tuple(
+            Share(
+                item_id=item.id,
+                contract_version_id=item.contract_version_id,
+                rate_id=item.rate_id,
+                quantity=item.quantity,
+                amount=part,
+            )
+            for item, part in zip(group, parts, strict=True)
+        ),
+    )
+
+
+def total(lines: Sequence[PricedLine]) -> Totals:
+    """Totals in EN 16931's order: per line, then per tax category and rate, then the document."""
+    currency = lines[0].net.currency
+    taxable: dict[Tax, Money] = {}
+    for line in lines:
+        taxable[line.tax] = taxable.get(line.tax, Money(0, currency)) + line.net
+    rows = tuple(
+        TaxRow(tax=tax, taxable=amount, amount=tax_amount(amount, tax.rate_basis_points))
+        for tax, amount in sorted(taxable.items(), key=lambda pair: (pair[0].category, pair[0].rate_basis_points))
+    )
+    net = sum((line.net for line in lines), start=Money(0, currency))
+    tax = sum((row.amount for row in rows), start=Money(0, currency))
+    return Totals(net=net, tax=tax, gross=net + tax, rows=rows)
+
+
+def content_hash(*, entity: UUID, customer: UUID, party: object, terms: int, lines: Sequence[PricedLine]) -> str:
+    """Hash of all that an approver looks at: parties, terms, every line with amount, tax and evidence."""
+    return sha256_hex(
+        {
+            "entity": entity,
+            "customer": customer,
+            "party": party,
+            "terms": terms,
+            "lines": [
+                [
+                    line.description,
+                    line.quantity.normalize(),
+                    line.unit_price.normalize(),
+                    line.net.minor,
+                    line.net.currency,
+                    line.tax.category,
+                    line.tax.rate_basis_points,
+                    line.contract_id,
+                    line.milestone_id,
+                    line.change_order_id,
+                    line.clause,
+                    line.service_from,
+                    line.service_to,
+                    list(line.evidence_ids),
+                    sorted(str(share.item_id) for share in line.shares),
+                ]
+                for line in lines
+            ],
+        }
+    )
