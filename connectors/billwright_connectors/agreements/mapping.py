@@ -81,7 +81,15 @@ def customer_ref(buyer: str) -> str:
 
 
 def utc(moment: datetime) -> datetime:
-    return moment.astimezone(UTC)
+    """``moment`` in UTC.
+
+    Raises:
+        MappingError: it lies outside of the calendar once the zone is taken off.
+    """
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise MappingError(f"{moment.isoformat()} is no moment; write it in UTC.", field="moment") from None
 
 
 def map_contract(data: msgspec.Raw, settings: Settings) -> list[Canonical]:

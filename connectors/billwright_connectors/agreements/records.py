@@ -299,7 +299,8 @@ def add_document(reading: Reading, line: Line, sources: dict[str, Line]) -> None
     source = sources.get(path.rpartition(".")[0])
     at = agreement.signed_at
     if source is not None:
-        at = moment_of(source.row, "merged_at")
+        known = ("merged_at", "submitted_at", "evaluated_at")
+        at = moment_of(source.row, next((name for name in known if name in source.row), known[0]))
     elif kind == "agreement" and agreement.amendments:
         at = in_force(agreement)[-1][1]
     milestones = texts_of(source.row, "milestone_numbers") if source is not None else ()
