@@ -166,6 +166,7 @@ def test_every_milestone_comes_to_what_the_raw_rows_say() -> None:
         have = found[ref]
         assert (have.ready, have.reasons) == (want.state == "billed", want.reasons), ref
         assert ("price_changed_after_acceptance" in have.notes) == want.price_changed_after_acceptance, ref
+        assert ("accepted_with_open_items" in have.notes) == (want.items_open > 0), ref
         if have.ready:
             assert (have.amount.decimal, have.amount.currency) == (want.amount, want.currency), ref
             assert want.accepted_at is not None
