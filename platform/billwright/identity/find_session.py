@@ -1,0 +1,50 @@
+"""A session cookie to who is calling."""
+
+from datetime import timedelta
+from typing import Final
+
+from sqlalchemy import update
+
+from billwright.identity.caller import Caller
+from billwright.identity.find_token import token_sha256
+from billwright.identity.queries import session_with_owner, to_partner, to_person
+from billwright.identity.tables import SessionRow
+from billwright.kernel.actor import SYSTEM
+from billwright.kernel.errors import NotAuthenticatedError
+from billwright.tenancy.database import Database
+from billwright.tenancy.transaction import control_transaction
+
+IDLE: Final = timedelta(hours=2)
+SEEN_EVERY: Final = timedelta(minutes=1)
+
+
+def find_session(database: Database, secret: str, *, address: str | None = None) -> Caller:
+    """Whose session the cookie's ``secret`` opens.
+
+    Raises:
+        NotAuthenticatedError: unknown, ended, expired, idle for two hours, or the person is disabled.
+    """
+    digest = token_sha256(secret)
+    with control_transaction(database, SYSTEM) as tx:
+        found = session_with_owner(tx.session, digest)
+        if found is None:
+            raise _refused()
+        session, partner, person, roles = found
+        over = session.ended_at is not None or session.expires_at <= tx.now or session.seen_at <= tx.now - IDLE
+        if over or person.disabled_at is not None:
+            raise _refused()
+        if session.seen_at <= tx.now - SEEN_EVERY:
+            tx.session.execute(update(SessionRow).where(SessionRow.token_sha256 == digest).values(seen_at=tx.now))
+    return Caller(
+        kind="session",
+        partner=to_partner(partner),
+        person=to_person(person),
+        roles=frozenset(roles or ()),
+        csrf=session.csrf,
+        session_sha256=digest,
+        address=address,
+    )
+
+
+def _refused() -> NotAuthenticatedError:
+    return NotAuthenticatedError("Your session is over; log in again.")
