@@ -34,13 +34,14 @@ class LegalEntityRow(TenantBase):
 
 
 class Sourced:
-    """Where a row's content came from and its place in the source's order."""
+    """Where a row's content came from and its place in the source's order (``canon/incoming.py`` compares)."""
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     ref: Mapped[str]
     message_id: Mapped[UUID | None]
     source_time: Mapped[datetime]
     source_sequence: Mapped[int | None]
+    source_key: Mapped[str] = mapped_column(server_default="")
     made_by: Mapped[UUID | None]
     updated_at: Mapped[datetime]
 
@@ -92,7 +93,11 @@ class ContractRow(Sourced, TenantBase):
 
 
 class ContractVersionRow(TenantBase):
-    """Append-only: version 1 comes with the contract, each signed change order makes one."""
+    """Append-only: version 1 comes with the contract, each signed change order makes one.
+
+    ``value``, ``currency`` and ``effective_at`` are as they were when the version was made; what holds now is read from
+    the contract or change order that ``origin_id`` names.
+    """
 
     __tablename__ = "contract_version"
     __table_args__ = (Index("uq_contract_version_origin", "contract_id", "origin_id", unique=True),)

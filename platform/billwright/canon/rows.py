@@ -1,0 +1,231 @@
+"""Canonical objects as rows: which other objects each names, and the values of its columns. Pure."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any, Final, TypeVar
+from uuid import UUID, uuid5
+
+from billwright.canon.incoming import Incoming, Pair
+from billwright.canon.tables import (
+    AcceptanceRow,
+    ChangeOrderRow,
+    ContractRow,
+    CustomerRow,
+    EvidenceRow,
+    ExpenseRow,
+    MilestoneRow,
+    ProjectRow,
+    RateCardRow,
+    SignalRow,
+    TimeEntryRow,
+)
+from billwright.extension.canonical import (
+    Acceptance,
+    Canonical,
+    ChangeOrder,
+    Contract,
+    Customer,
+    Evidence,
+    Expense,
+    Milestone,
+    Payment,
+    Project,
+    RateCard,
+    Signal,
+    TimeEntry,
+)
+from billwright.tenancy.base import TenantBase
+
+Values = dict[str, Any]
+C = TypeVar("C", bound=Canonical)
+
+TABLES: Final[dict[str, type[TenantBase]]] = {
+    Customer.kind: CustomerRow,
+    Project.kind: ProjectRow,
+    Contract.kind: ContractRow,
+    ChangeOrder.kind: ChangeOrderRow,
+    Milestone.kind: MilestoneRow,
+    Acceptance.kind: AcceptanceRow,
+    Evidence.kind: EvidenceRow,
+    RateCard.kind: RateCardRow,
+    TimeEntry.kind: TimeEntryRow,
+    Expense.kind: ExpenseRow,
+    Signal.kind: SignalRow,
+}
+"""Kind to table, in the order in which batches write them: all workers lock in one direction."""
+
+_SINGLE: Final = ("contract", "customer", "project", "change_order")
+
+
+def named(item: Canonical) -> list[Pair]:
+    """All objects that ``item`` names, itself first."""
+    pairs: list[Pair] = [] if isinstance(item, Payment) else [(item.kind, item.ref)]
+    for kind in _SINGLE:
+        ref = getattr(item, kind, None)
+        if ref is not None:
+            pairs.append((kind, ref))
+    pairs.extend(("milestone", ref) for ref in getattr(item, "milestones", ()))
+    return pairs
+
+
+class Ids:
+    """Reserved identifiers, asked for by kind and ref."""
+
+    def __init__(self, by_pair: Mapping[Pair, UUID]) -> None:
+        self._by_pair = by_pair
+
+    def one(self, kind: str, ref: str) -> UUID:
+        return self._by_pair[(kind, ref)]
+
+    def maybe(self, kind: str, ref: str | None) -> UUID | None:
+        return None if ref is None else self._by_pair[(kind, ref)]
+
+    def milestones(self, refs: tuple[str, ...]) -> list[UUID]:
+        return [self._by_pair[("milestone", ref)] for ref in refs]
+
+
+def values_of(item: Incoming, ids: Ids, now: datetime) -> Values:
+    """The row of one object. Values are what msgspec encodes to JSON; nested parts stay structs."""
+    canonical = item.object
+    sourced = {
+        "id": ids.one(canonical.kind, canonical.ref),
+        "ref": canonical.ref,
+        "message_id": item.message_id,
+        "source_time": item.order.time,
+        "source_sequence": item.order.sequence,
+        "source_key": item.key,
+        "made_by": item.person_id,
+        "updated_at": now,
+    }
+    return sourced | _BUILDERS[canonical.kind](canonical, ids)
+
+
+def _plain(item: Canonical, *names: str) -> Values:
+    return {name: getattr(item, name) for name in names}
+
+
+def _customer(item: Customer, _: Ids) -> Values:
+    return _plain(
+        item, "name", "legal_name", "tax_id", "address", "billing_email", "contacts", "language", "currency",
+        "po_required", "payment_terms_days", "tax_category",
+    )  # fmt: skip
+
+
+def _project(item: Project, ids: Ids) -> Values:
+    return _plain(item, "name", "code", "manager_email") | {"customer_id": ids.one("customer", item.customer)}
+
+
+def _contract(item: Contract, ids: Ids) -> Values:
+    order = item.purchase_order
+    return _plain(
+        item, "number", "title", "legal_entity", "signed_on", "currency", "value", "value_raw", "billing", "grouping",
+        "acceptance_required", "payment_terms_days", "acceptance_settles_after_days", "clauses", "status",
+    ) | {
+        "customer_id": ids.one("customer", item.customer),
+        "project_id": ids.maybe("project", item.project),
+        "po_number": order.number if order else "",
+        "po_value": order.value if order else None,
+        "po_valid_until": order.valid_until if order else None,
+    }  # fmt: skip
+
+
+def _change_order(item: ChangeOrder, ids: Ids) -> Values:
+    return _plain(item, "number", "title", "signed_at", "signed_by", "value_after", "currency_after", "changes") | {
+        "contract_id": ids.one("contract", item.contract)
+    }
+
+
+def _milestone(item: Milestone, ids: Ids) -> Values:
+    return _plain(
+        item, "number", "name", "basis", "amount", "percent", "currency", "amount_raw", "acceptance_required",
+        "due_on", "clause", "removed",
+    ) | {
+        "contract_id": ids.one("contract", item.contract),
+        "change_order_id": ids.maybe("change_order", item.change_order),
+    }  # fmt: skip
+
+
+def _acceptance(item: Acceptance, ids: Ids) -> Values:
+    return _plain(item, "decision", "decided_at", "decided_by", "note", "items") | {
+        "contract_id": ids.one("contract", item.contract),
+        "milestone_ids": ids.milestones(item.milestones),
+        "milestone_refs": item.milestones,
+    }
+
+
+def _evidence(item: Evidence, ids: Ids) -> Values:
+    return _plain(item, "title", "uri", "sha256", "media_type", "submitted_at", "submitted_by") | {
+        "contract_id": ids.one("contract", item.contract),
+        "milestone_ids": ids.milestones(item.milestones),
+    }
+
+
+def _rate_card(item: RateCard, ids: Ids) -> Values:
+    """A rate's identifier is made of what it says: the same price keeps it, another price is another rate version."""
+    card_id = ids.one("rate_card", item.ref)
+    rates = []
+    for rate in item.rates:
+        hourly = format(rate.hourly.normalize(), "f")
+        said = "\n".join((rate.role, rate.person_email or "", rate.effective_from.isoformat(), hourly, item.currency))
+        rates.append(
+            {
+                "id": uuid5(card_id, said),
+                "role": rate.role,
+                "person_email": rate.person_email,
+                "hourly": hourly,
+                "effective_from": rate.effective_from,
+            }
+        )
+    return {"contract_id": ids.one("contract", item.contract), "currency": item.currency, "rates": rates}
+
+
+def _time_entry(item: TimeEntry, ids: Ids) -> Values:
+    return _plain(
+        item,
+        "person_name",
+        "person_email",
+        "role",
+        "worked_on",
+        "hours",
+        "note",
+        "status",
+        "approved_by",
+        "approved_at",
+    ) | {
+        "contract_id": ids.one("contract", item.contract),
+        "project_id": ids.maybe("project", item.project),
+        "change_order_id": ids.maybe("change_order", item.change_order),
+    }
+
+
+def _expense(item: Expense, ids: Ids) -> Values:
+    return _plain(
+        item, "person_name", "spent_on", "category", "description", "amount", "currency", "status", "approved_by",
+        "receipt_uri",
+    ) | {
+        "contract_id": ids.one("contract", item.contract),
+        "project_id": ids.maybe("project", item.project),
+    }  # fmt: skip
+
+
+def _signal(item: Signal, ids: Ids) -> Values:
+    return _plain(item, "event", "occurred_at") | {
+        "contract_id": ids.maybe("contract", item.contract),
+        "milestone_ids": ids.milestones(item.milestones),
+        "note": item.text,
+    }
+
+
+_BUILDERS: Final[dict[str, Callable[[Any, Ids], Values]]] = {
+    Customer.kind: _customer,
+    Project.kind: _project,
+    Contract.kind: _contract,
+    ChangeOrder.kind: _change_order,
+    Milestone.kind: _milestone,
+    Acceptance.kind: _acceptance,
+    Evidence.kind: _evidence,
+    RateCard.kind: _rate_card,
+    TimeEntry.kind: _time_entry,
+    Expense.kind: _expense,
+    Signal.kind: _signal,
+}
