@@ -14,7 +14,7 @@ Settlement = Mapping[str, tuple[Decimal, str, str]]
 
 BEGINNING: Final = datetime.min.replace(tzinfo=UTC)
 DESCRIPTION_MAX: Final = 300
-MAX_PREC_DIGITS: Final = 200  # a product of two amounts that ``exact`` lets through has fewer digits: never rounded
+EXACT_DIGITS: Final = 200  # a product of two amounts that ``exact`` lets through has fewer digits: never rounded
 _MAGNITUDE_MAX: Final = 30  # beyond it an exact fraction would take memory without end and no amount could come of it
 
 AMOUNT_REASONS: Final = (
@@ -87,7 +87,7 @@ def unit_price_in(price: Decimal, currency: str, settlement: Settlement) -> Deci
     if terms is None:
         return price
     with localcontext() as context:
-        context.prec = MAX_PREC_DIGITS
+        context.prec = EXACT_DIGITS
         return price * terms[0]
 
 
@@ -116,7 +116,9 @@ def _remark(amount: Fraction, currency: str | None, terms: tuple[Decimal, str, s
     if terms is None:
         return ""
     rate, target, source = terms
-    stated = format((Decimal(amount.numerator) / Decimal(amount.denominator)).normalize(), "f")
+    with localcontext() as context:
+        context.prec = EXACT_DIGITS
+        stated = format((Decimal(amount.numerator) / Decimal(amount.denominator)).normalize(), "f")
     return f"{stated} {currency} at {rate} {target}" + (f", {source}" if source else "")
 
 

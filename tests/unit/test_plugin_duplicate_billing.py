@@ -12,6 +12,7 @@ from billwright.extension.loading import plugin_settings
 from billwright.extension.views import DraftView
 from billwright.kernel.money import Money
 from billwright_plugins.duplicate_billing import examine_draft
+from billwright_plugins.duplicate_billing.likeness import AnyLine, Index, Likeness
 from support.plugin_views import a_billed_line, a_draft, a_line
 
 NOTHING: Mapping[str, Any] = {}
@@ -72,13 +73,16 @@ def test_a_line_that_looks_like_another_one_is_told(billed: dict[str, Any], near
     assert against(**billed) == ([("near_duplicate", "warning")] if near else [])
 
 
-def test_likeness_counts_exactly_from_the_set_percentage_on() -> None:
-    """ "Milestone 1 abcde" and "Milestone 1 abcdx": 16 of 17 letters agree, 94.1 %."""
-    line = a_line(description="Milestone 1 abcde", service_to=date(2025, 3, 1))
-    draft = a_draft(line, history=(a_billed_line(description="Milestone 1 abcdx"),))
+@pytest.mark.parametrize("wrong_letters", range(0, 51, 7))
+def test_likeness_counts_exactly_from_the_set_percentage_on(wrong_letters: int) -> None:
+    """Two descriptions of a hundred letters, of which all but the last few are the same."""
+    percent = 100 - wrong_letters
+    line = a_line(description="a" * percent + "b" * wrong_letters, service_to=date(2025, 3, 1))
+    draft = a_draft(line, history=(a_billed_line(description="a" * percent + "c" * wrong_letters),))
 
-    assert codes(draft, {"similarity_percent": 94}) == [("lines/l1", "near_duplicate", "warning")]
-    assert codes(draft, {"similarity_percent": 95}) == []
+    assert codes(draft, {"similarity_percent": percent}) == [("lines/l1", "near_duplicate", "warning")]
+    if wrong_letters:
+        assert codes(draft, {"similarity_percent": percent + 1}) == []
 
 
 @pytest.mark.parametrize(("near", "expected"), [("blocking", [("near_duplicate", "blocking")]), ("ignore", [])])
@@ -134,9 +138,27 @@ def test_each_key_passes_once_and_every_repetition_blocks(keys: list[str]) -> No
 
 def test_a_long_draft_of_equal_hours_is_examined_by_day() -> None:
     """2,000 lines of one amount: comparing all with all would be two million comparisons of descriptions."""
-    lines = [
-        hours(f"t{n}", service_from=date.fromordinal(738_000 + n), service_to=date.fromordinal(738_000 + n))
-        for n in range(2_000)
-    ]
+    compared = []
 
-    assert codes(a_draft(*lines)) == []
+    class Counting(Likeness):
+        def alike(self, one: AnyLine, other: AnyLine) -> bool:
+            compared.append((one, other))
+            return super().alike(one, other)
+
+    index = Index(Counting(similarity_percent=90, window_days=45))
+    for n in range(2_000):
+        day = date.fromordinal(738_000 + n)
+        assert index.alike(hours(f"t{n}", service_from=day, service_to=day)) == []
+        index.add(a_billed_line(transaction_key=f"time:t{n}", service_from=day, service_to=day))
+    assert compared == []
+
+
+@pytest.mark.parametrize(("days_later", "alike"), [(0, True), (1, False)])
+def test_daily_lines_are_alike_on_the_same_day_only(days_later: int, alike: bool) -> None:
+    other = a_billed_line(
+        transaction_key="time:t9",
+        description="ann lee, engineer — load test",
+        service_to=date(2025, 3, 10 + days_later),
+    )
+
+    assert Likeness(similarity_percent=90, window_days=45).alike(hours("t1"), other) is alike

@@ -304,6 +304,10 @@ def test_several_reasons_come_in_their_fixed_order() -> None:
 def test_a_terminated_contract_bills_what_was_earned_only() -> None:
     assert proposed(a_milestone(decisions=ACCEPTED), status="terminated").ready
     assert proposed(a_milestone(), status="terminated").reasons == ("contract_terminated", "no_acceptance")
+    settling = proposed(
+        a_milestone(decisions=ACCEPTED), status="terminated", now=day(10.5), acceptance_settles_after_days=1
+    )
+    assert settling.reasons == ("acceptance_settling",)  # time alone will release it, so it is not called terminated
 
 
 def test_a_removed_milestone_is_billed_only_if_it_was_earned() -> None:

@@ -40,10 +40,8 @@ class Likeness:
         if first == second:
             return True
         matcher = SequenceMatcher(None, first, second, autojunk=False)
-        wanted = self.similarity_percent
-        return all(
-            likeness() * 100 >= wanted for likeness in (matcher.real_quick_ratio, matcher.quick_ratio, matcher.ratio)
-        )
+        wanted = self.similarity_percent / 100  # a likeness of letters, no money: equal fractions give equal floats
+        return all(likeness() >= wanted for likeness in (matcher.real_quick_ratio, matcher.quick_ratio, matcher.ratio))
 
 
 @dataclass(slots=True)
