@@ -11,12 +11,13 @@ from sqlalchemy import bindparam, insert, update
 from billwright.audit.record import entry_values, record_many
 from billwright.billing import queries
 from billwright.billing.drafts import rebuild_drafts
+from billwright.billing.events import DraftsChanged
 from billwright.billing.grouping import group_ready
 from billwright.billing.tables import BillableItemRow
 from billwright.canon.queries import contract_views
 from billwright.extension.loading import callers, load_triggers
 from billwright.extension.views import ContractView, ItemProposal
-from billwright.jobs.enqueue import enqueue
+from billwright.jobs.enqueue import enqueue, publish
 from billwright.kernel.canonical_json import sha256_hex
 from billwright.kernel.errors import ConflictError
 from billwright.kernel.events import JobSpec
@@ -48,6 +49,14 @@ def evaluate_contracts(tx: Tx, contract_ids: Sequence[UUID]) -> None:
     changes.write()
     rebuild_drafts(tx, sorted(changes.drafts))
     group_ready(tx, contract_ids)
+    _look_at_blocked(tx, contract_ids)
+
+
+def _look_at_blocked(tx: Tx, contract_ids: Sequence[UUID]) -> None:
+    """Submit blocked drafts of these contracts again: the new fact may be what they wait for."""
+    blocked = queries.blocked_drafts(tx, contract_ids)
+    if blocked:
+        publish(tx, DraftsChanged(invoice_ids=tuple(blocked)))
 
 
 def _ask(triggers: Sequence[tuple[str, Callable[..., Any]]], view: ContractView) -> dict[str, ItemProposal]:

@@ -5,6 +5,8 @@ from typing import Any, Final
 
 from sqlalchemy import select
 
+from billwright.billing import queries
+from billwright.billing.drafts import rebuild_drafts
 from billwright.billing.evaluate import evaluate_contracts
 from billwright.canon.events import ContractsTouched, CustomersTouched
 from billwright.canon.tables import ContractRow
@@ -33,8 +35,10 @@ def _evaluate(tx: Tx, jobs: Sequence[Job]) -> None:
 
 
 def _customers(tx: Tx, jobs: Sequence[Job]) -> None:
-    """A customer arrived or changed: look at all its contracts again."""
-    query = select(ContractRow.id).where(ContractRow.customer_id.in_([job.uuid("customer_id") for job in jobs]))
+    """A customer arrived or changed: price its drafts again (address and tax are content), look at all its contracts."""
+    customer_ids = [job.uuid("customer_id") for job in jobs]
+    rebuild_drafts(tx, queries.drafts_of_customers(tx, customer_ids))
+    query = select(ContractRow.id).where(ContractRow.customer_id.in_(customer_ids))
     enqueue(tx, on_contracts_touched(ContractsTouched(contract_ids=tuple(tx.session.scalars(query)))))
 
 

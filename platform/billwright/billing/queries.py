@@ -125,3 +125,31 @@ def makers(tx: Tx, subject_ids: Sequence[UUID], contract_ids: Sequence[UUID]) ->
     for entry_id, email in tx.session.execute(worked):
         found[entry_id].add((str(email).lower(), "did the work"))
     return found
+
+
+def blocked_drafts(tx: Tx, contract_ids: Sequence[UUID]) -> list[UUID]:
+    """Drafts with items of these contracts that stand on the exception desk."""
+    query = (
+        select(InvoiceRow.id)
+        .where(
+            InvoiceRow.issued_at.is_(None),
+            InvoiceRow.detail == "blocked",
+            InvoiceRow.id.in_(
+                select(BillableItemRow.invoice_id).where(
+                    BillableItemRow.contract_id.in_(contract_ids), BillableItemRow.state == "drafted"
+                )
+            ),
+        )
+        .order_by(InvoiceRow.id)
+    )
+    return list(tx.session.scalars(query))
+
+
+def drafts_of_customers(tx: Tx, customer_ids: Sequence[UUID]) -> list[UUID]:
+    """Drafts addressed to these customers."""
+    query = (
+        select(InvoiceRow.id)
+        .where(InvoiceRow.issued_at.is_(None), InvoiceRow.customer_id.in_(customer_ids), InvoiceRow.phase != "void")
+        .order_by(InvoiceRow.id)
+    )
+    return list(tx.session.scalars(query))

@@ -1,0 +1,178 @@
+"""A person approves a draft or returns it. Nobody decides about what they made or changed: no exemption for anyone."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final, Literal
+from uuid import UUID
+
+from sqlalchemy import insert, select, update
+
+from billwright.approvals.errors import ContentChangedError, ReasonMissingError, StepNotOpenError
+from billwright.approvals.events import InvoicesApproved
+from billwright.approvals.route_drafts import position_of
+from billwright.approvals.tables import ApprovalStepRow
+from billwright.audit.record import record
+from billwright.billing.tables import ContributorRow, InvoiceEventRow, InvoiceRow
+from billwright.checks.tables import ExceptionRow
+from billwright.jobs.enqueue import publish
+from billwright.kernel.actor import Actor
+from billwright.kernel.errors import NotFoundError, SelfApprovalError
+from billwright.kernel.ids import new_id
+from billwright.tenancy.configuration import read_configuration
+from billwright.tenancy.database import Database
+from billwright.tenancy.transaction import Tenant, Tx, transaction
+
+Decision = Literal["approve", "return"]
+PERMISSIONS: Final = {"manager": "invoice:approve_manager", "finance": "invoice:approve_finance"}
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """Where the draft stands after the decision."""
+
+    invoice_id: UUID
+    phase: str
+    detail: str
+
+
+def decide_step(
+    database: Database,
+    tenant: Tenant,
+    actor: Actor,
+    invoice_id: UUID,
+    *,
+    decision: Decision,
+    content_sha256: str,
+    reason: str = "",
+) -> Decided:
+    """Decide the step that waits on the draft.
+
+    ``content_sha256`` is the hash of what the person looked at; the decision is bound to it.
+
+    Raises:
+        NotFoundError: no such invoice here.
+        StepNotOpenError: nothing waits for a decision.
+        ContentChangedError: the draft is no longer what the person saw.
+        PermissionDeniedError: the actor's role does not decide this step.
+        SelfApprovalError: the actor made or changed what is billed, or decided another step of it.
+        ReasonMissingError: a return without a reason.
+    """
+    with transaction(database, tenant, actor) as tx:
+        invoice = _lock(tx, invoice_id)
+        steps = _steps(tx, invoice_id)
+        waiting = [step for step in steps if step.state == "waiting"]
+        if invoice.issued_at is not None or not waiting or not invoice.detail.startswith("awaiting_"):
+            raise StepNotOpenError("No decision waits on this invoice; open it to see where it stands.")
+        step = waiting[0]
+        actor.require(PERMISSIONS[step.role])
+        _refuse_own_work(tx, actor, invoice_id, steps)
+        if content_sha256 != invoice.content_sha256 or step.content_sha256 != invoice.content_sha256:
+            raise ContentChangedError("The draft changed since you opened it; look at it again, then decide.")
+        if decision == "return":
+            return _return(tx, invoice, step, reason.strip())
+        return _approve(tx, invoice, step, steps)
+
+
+def _lock(tx: Tx, invoice_id: UUID) -> InvoiceRow:
+    row = tx.session.scalars(select(InvoiceRow).where(InvoiceRow.id == invoice_id).with_for_update()).one_or_none()
+    if row is None:
+        raise NotFoundError("There is no such invoice here.")
+    return row
+
+
+def _steps(tx: Tx, invoice_id: UUID) -> list[ApprovalStepRow]:
+    query = (
+        select(ApprovalStepRow)
+        .where(ApprovalStepRow.invoice_id == invoice_id, ApprovalStepRow.state.in_(("waiting", "approved")))
+        .order_by(ApprovalStepRow.position)
+    )
+    return list(tx.session.scalars(query))
+
+
+def _refuse_own_work(tx: Tx, actor: Actor, invoice_id: UUID, steps: list[ApprovalStepRow]) -> None:
+    """A token acts for the person who made it; a system, or a token without a person, never decides."""
+    if actor.kind == "system" or actor.person_id is None:
+        raise SelfApprovalError("Only a person can approve; log in, or use a token that was made by a person.")
+    identities = {str(actor.person_id)} | ({actor.email.lower()} if actor.email else set())
+    query = select(ContributorRow.why).where(
+        ContributorRow.invoice_id == invoice_id, ContributorRow.identity.in_(identities)
+    )
+    why = tx.session.scalars(query).first()
+    if why is not None:
+        raise SelfApprovalError(f"You {why} that this invoice bills; somebody else has to approve it.")
+    if any(step.state == "approved" and step.decided_by == actor.person_id for step in steps):
+        raise SelfApprovalError("You decided another step of this invoice; a second person has to decide this one.")
+
+
+def _approve(tx: Tx, invoice: InvoiceRow, step: ApprovalStepRow, steps: list[ApprovalStepRow]) -> Decided:
+    _close(tx, step, "approved", None)
+    decided = {s.role for s in steps if s.state == "approved"}
+    phase, detail = position_of([s.role for s in steps], decided)
+    _move(tx, invoice, phase, detail)
+    _say(tx, invoice.id, f"approval.{step.role}", f"Approved as {step.role} by {tx.actor.name}.")
+    record(
+        tx, "invoice.approved", "invoice", invoice.id,
+        after={"role": step.role, "content_sha256": step.content_sha256, "phase": phase},
+    )  # fmt: skip
+    if detail == "approved":
+        publish(tx, InvoicesApproved(invoice_ids=(invoice.id,)))
+    return Decided(invoice.id, phase, detail)
+
+
+def _return(tx: Tx, invoice: InvoiceRow, step: ApprovalStepRow, reason: str) -> Decided:
+    """Back to the billing clerk with the reason; what others approved of this content is dropped with it."""
+    if not reason:
+        raise ReasonMissingError("Say why you return the draft: the billing clerk has to mend it.", field="reason")
+    _close(tx, step, "returned", reason)
+    others = update(ApprovalStepRow).where(
+        ApprovalStepRow.invoice_id == invoice.id,
+        ApprovalStepRow.state.in_(("waiting", "approved")),
+        ApprovalStepRow.id != step.id,
+    )
+    tx.session.execute(others.values(state="dropped", reason="returned by another step"))
+    _move(tx, invoice, "validation_pending", "returned")
+    _say(tx, invoice.id, "approval.returned", f"Returned by {tx.actor.name}: {reason}")
+    hours = read_configuration(tx).exception_hours
+    row: dict[str, Any] = {
+        "id": new_id(),
+        "subject_kind": "invoice",
+        "subject_id": invoice.id,
+        "code": "returned",
+        "title": "Returned by an approver",
+        "reason": reason,
+        "remedy": "Mend what the approver names, then submit the draft again.",
+        "owner_role": "billing_clerk",
+        "amount_minor": invoice.net_minor,
+        "currency": invoice.currency,
+        "customer_id": invoice.customer_id,
+        "technical": False,
+        "opened_at": tx.now,
+        "due_at": tx.now + timedelta(hours=hours),
+    }
+    tx.session.execute(insert(ExceptionRow), [row])
+    record(tx, "invoice.returned", "invoice", invoice.id, after={"role": step.role}, reason=reason)
+    return Decided(invoice.id, "validation_pending", "returned")
+
+
+def _close(tx: Tx, step: ApprovalStepRow, state: str, reason: str | None) -> None:
+    step.state, step.reason = state, reason
+    step.decided_at, step.decided_by, step.decided_by_name = tx.now, tx.actor.person_id, tx.actor.name
+
+
+def _move(tx: Tx, invoice: InvoiceRow, phase: str, detail: str) -> None:
+    if phase != invoice.phase:
+        invoice.phase_since = tx.now
+    invoice.phase, invoice.detail, invoice.updated_at = phase, detail, tx.now
+
+
+def _say(tx: Tx, invoice_id: UUID, event: str, text: str) -> None:
+    row = {
+        "id": new_id(),
+        "invoice_id": invoice_id,
+        "at": tx.now,
+        "event": event,
+        "text": text,
+        "actor_name": tx.actor.name,
+        "facts": {},
+    }
+    tx.session.execute(insert(InvoiceEventRow), [row])

@@ -1,0 +1,23 @@
+"""Refusals of approvals."""
+
+from typing import ClassVar
+
+from billwright.kernel.errors import ConflictError, InputInvalidError
+
+
+class ContentChangedError(ConflictError):
+    """The draft is no longer what the person looked at. Status 409."""
+
+    code: ClassVar[str] = "content-changed"
+
+
+class StepNotOpenError(ConflictError):
+    """No step of this role waits on the draft. Status 409."""
+
+    code: ClassVar[str] = "step-not-open"
+
+
+class ReasonMissingError(InputInvalidError):
+    """A return needs a reason. Status 422."""
+
+    code: ClassVar[str] = "reason-missing"

@@ -1,0 +1,11 @@
+"""Refusals of issuing."""
+
+from typing import ClassVar
+
+from billwright.kernel.errors import ConflictError
+
+
+class SeriesMissingError(ConflictError):
+    """The legal entity has no number series for the document type. Status 409."""
+
+    code: ClassVar[str] = "series-missing"

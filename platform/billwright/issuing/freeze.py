@@ -1,0 +1,164 @@
+"""From an approved draft to its frozen content. Pure, but for what it is given."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
+from typing import Any
+from uuid import UUID
+
+from billwright.billing.tables import InvoiceLineRow, InvoiceRow
+from billwright.canon.tables import CustomerRow, LegalEntityRow
+from billwright.issuing.content import BankAccount, InvoiceContent, LineContent, Party, TaxContent
+from billwright.issuing.queries import moment_to_date
+from billwright.kernel.ids import show
+from billwright.kernel.money import Money, tax_amount
+from billwright.tenancy.base import AnyRow
+from billwright.tenancy.configuration import DocumentSettings
+
+TEMPLATE_VERSION = "1"
+
+
+def freeze(
+    invoice: InvoiceRow,
+    customer: CustomerRow,
+    entity: LegalEntityRow,
+    rows: Sequence[AnyRow],
+    *,
+    evidence: Mapping[UUID, str],
+    documents: DocumentSettings,
+    today: date,
+) -> InvoiceContent:
+    """The content as it will stand for ever: parties, lines with their references, tax breakdown, totals."""
+    lines = _lines(rows, evidence)
+    taxes = _taxes(lines, invoice.currency)
+    net_minor = sum(line.net_minor for line in lines)
+    tax_minor = sum(tax.tax_minor for tax in taxes)
+    assert (net_minor, tax_minor) == (invoice.net_minor, invoice.tax_minor), f"totals of {invoice.id} moved"
+    starts = [line.service_from or line.service_to for line in lines if line.service_from or line.service_to]
+    ends = [line.service_to for line in lines if line.service_to]
+    orders = sorted({line.purchase_order for line in lines if line.purchase_order})
+    return InvoiceContent(
+        invoice_id=show("inv", invoice.id),
+        document_type=invoice.document_type,
+        seller=seller_party(entity),
+        buyer=buyer_party(customer),
+        bank=_bank(entity.profile.get("bank"), invoice.currency),
+        currency=invoice.currency,
+        language=customer.language,
+        issued_on=today,
+        due_on=today + timedelta(days=invoice.payment_terms_days),
+        service_from=min((s for s in starts if s), default=None),
+        service_to=max(ends, default=None),
+        payment_terms_days=invoice.payment_terms_days,
+        purchase_order=", ".join(orders),
+        lines=tuple(lines),
+        taxes=tuple(taxes),
+        net_minor=net_minor,
+        tax_minor=tax_minor,
+        gross_minor=net_minor + tax_minor,
+        notes=tuple(documents.notes),
+        template_set=documents.template_set,
+        template_version=TEMPLATE_VERSION,
+    )
+
+
+def seller_party(entity: LegalEntityRow) -> Party:
+    profile = entity.profile
+    address = profile.get("address") or {}
+    return Party(
+        id=show("led", entity.id),
+        name=entity.name,
+        legal_name=profile.get("legal_name") or entity.name,
+        street=address.get("street", ""),
+        postal_code=address.get("postal_code", ""),
+        city=address.get("city", ""),
+        country=address.get("country") or entity.country,
+        tax_id=profile.get("tax_id") or "",
+        registration=profile.get("registration") or "",
+        email=profile.get("email") or "",
+        phone=profile.get("phone") or "",
+    )
+
+
+def buyer_party(customer: CustomerRow) -> Party:
+    address = customer.address
+    contact = customer.contacts[0]["name"] if customer.contacts else ""
+    return Party(
+        id=show("cus", customer.id),
+        name=customer.name,
+        legal_name=customer.legal_name or customer.name,
+        street=address.get("street", ""),
+        postal_code=address.get("postal_code", ""),
+        city=address.get("city", ""),
+        country=address.get("country") or "",
+        tax_id=customer.tax_id,
+        email=customer.billing_email or "",
+        contact=contact,
+    )
+
+
+def _bank(banks: Any, currency: str) -> BankAccount | None:
+    """The entity's account: the one of this currency when several are kept, else the first."""
+    if not banks:
+        return None
+    known = banks if isinstance(banks, list) else [banks]
+    chosen = next((bank for bank in known if bank.get("currency") == currency), known[0])
+    fields = BankAccount.__struct_fields__
+    return BankAccount(**{name: value for name, value in chosen.items() if name in fields and value})
+
+
+def _lines(rows: Sequence[AnyRow], evidence: Mapping[UUID, str]) -> list[LineContent]:
+    by_line: dict[UUID, list[AnyRow]] = {}
+    for row in rows:
+        by_line.setdefault(row.InvoiceLineRow.id, []).append(row)
+    return [_line(group, evidence) for group in by_line.values()]
+
+
+def _line(group: Sequence[AnyRow], evidence: Mapping[UUID, str]) -> LineContent:
+    row = group[0]
+    line: InvoiceLineRow = row.InvoiceLineRow
+    clause_title = next((c.get("title", "") for c in row.clauses if c.get("number") == line.clause), "")
+    return LineContent(
+        position=line.position,
+        description=line.description,
+        quantity=line.quantity,
+        unit=line.unit,
+        unit_price=line.unit_price,
+        net_minor=line.net_minor,
+        tax_category=line.tax_category,
+        tax_rate_basis_points=line.tax_rate_basis_points,
+        tax_reason=line.tax_reason,
+        contract_number=row.contract_number,
+        contract_version=row.version_number or 1,
+        clause=line.clause,
+        clause_title=clause_title,
+        project=row.project_name or "",
+        milestone_number=row.milestone_number or "",
+        milestone_name=row.milestone_name or "",
+        accepted_on=moment_to_date(row.decided_at),
+        accepted_by=row.decided_by or "",
+        change_order=row.order_number or "",
+        change_order_signed_on=moment_to_date(row.signed_at),
+        service_from=line.service_from,
+        service_to=line.service_to,
+        purchase_order=row.po_number,
+        evidence=tuple(evidence.get(identifier, "") for identifier in line.evidence_ids),
+        transaction_keys=tuple(member.transaction_key for member in group),
+    )
+
+
+def _taxes(lines: Sequence[LineContent], currency: str) -> list[TaxContent]:
+    """Tax per category and rate, rounded once per row (EN 16931, BR-CO-17)."""
+    taxable: dict[tuple[str, int, str], int] = {}
+    for line in lines:
+        key = (line.tax_category, line.tax_rate_basis_points, line.tax_reason)
+        taxable[key] = taxable.get(key, 0) + line.net_minor
+    return [
+        TaxContent(
+            category=category,
+            rate_basis_points=rate,
+            taxable_minor=minor,
+            tax_minor=tax_amount(Money(minor, currency), rate).minor,
+            reason=reason,
+        )
+        for (category, rate, reason), minor in sorted(taxable.items())
+    ]

@@ -1,0 +1,150 @@
+"""Issuing: content frozen, receivable opened, number taken last; all of it or nothing."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import date
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import msgspec
+from sqlalchemy import insert, update
+
+from billwright.audit.record import entry_values, record_many
+from billwright.billing.tables import BillableItemRow, InvoiceEventRow
+from billwright.issuing import queries
+from billwright.issuing.content import InvoiceContent
+from billwright.issuing.errors import SeriesMissingError
+from billwright.issuing.events import InvoicesIssued, IssuedInvoice
+from billwright.issuing.freeze import freeze
+from billwright.issuing.tables import SnapshotRow
+from billwright.jobs.enqueue import publish
+from billwright.kernel.canonical_json import plain
+from billwright.kernel.ids import new_id
+from billwright.kernel.money import Money
+from billwright.tenancy.base import AnyRow
+from billwright.tenancy.configuration import read_configuration
+from billwright.tenancy.transaction import Tx
+
+
+def issue_invoices(tx: Tx, invoice_ids: Sequence[UUID]) -> dict[UUID, str]:
+    """Issue approved drafts and return their numbers, in a constant number of statements.
+
+    Drafts that are issued already, or no longer approved, are left alone: safe to call twice. Numbers follow the order
+    in which the drafts were made.
+
+    Raises:
+        SeriesMissingError: a legal entity has no number series; nothing of the batch is issued.
+    """
+    drafts = queries.lock_approved(tx, invoice_ids)
+    if not drafts:
+        return {}
+    issued = _frozen(tx, drafts)
+    _store(tx, issued)
+    series = _series(tx, drafts)
+    publish(tx, InvoicesIssued(invoices=tuple(issued)))
+    numbers: dict[UUID, str] = {}
+    for (entity_id, document_type, year, today), ids in series.items():
+        taken = queries.take_numbers(tx, ids, entity_id=entity_id, document_type=document_type, year=year, today=today)
+        if len(taken) != len(ids):
+            raise SeriesMissingError("The legal entity has no number series for invoices; add one to its blueprint.")
+        numbers |= taken
+    return numbers
+
+
+def _today(tx: Tx, row: AnyRow) -> date:
+    return tx.now.astimezone(ZoneInfo(row.LegalEntityRow.time_zone)).date()
+
+
+def _frozen(tx: Tx, drafts: Sequence[AnyRow]) -> list[IssuedInvoice]:
+    lines: dict[UUID, list[AnyRow]] = defaultdict(list)
+    for row in queries.lines_of(tx, [draft.InvoiceRow.id for draft in drafts]):
+        lines[row.InvoiceLineRow.invoice_id].append(row)
+    wanted = {e for rows in lines.values() for row in rows for e in row.InvoiceLineRow.evidence_ids}
+    evidence = queries.evidence_titles(tx, sorted(wanted))
+    documents = read_configuration(tx).documents
+    issued = []
+    for draft in drafts:
+        content = freeze(
+            draft.InvoiceRow,
+            draft.CustomerRow,
+            draft.LegalEntityRow,
+            lines[draft.InvoiceRow.id],
+            evidence=evidence,
+            documents=documents,
+            today=_today(tx, draft),
+        )
+        issued.append(
+            IssuedInvoice(
+                invoice_id=draft.InvoiceRow.id,
+                legal_entity_id=draft.LegalEntityRow.id,
+                customer_id=draft.CustomerRow.id,
+                content=content,
+            )
+        )
+    return issued
+
+
+def _store(tx: Tx, issued: Sequence[IssuedInvoice]) -> None:
+    snapshots, entries, events = [], [], []
+    for each in issued:
+        digest = each.content.sha256()
+        snapshots.append(
+            {
+                "invoice_id": each.invoice_id,
+                "content": to_json(each.content),
+                "sha256": digest,
+                "frozen_at": tx.now,
+            }
+        )
+        entries.append(
+            entry_values(
+                tx, "invoice.issued", "invoice", each.invoice_id,
+                before={"phase": "finance_approved"}, after={"phase": "issued", "content_sha256": digest},
+            )
+        )  # fmt: skip
+        events.append(_event(tx, each))
+    tx.session.execute(insert(SnapshotRow), snapshots)
+    tx.session.execute(insert(InvoiceEventRow), events)
+    record_many(tx, entries)
+    billed = update(BillableItemRow).where(
+        BillableItemRow.invoice_id.in_([each.invoice_id for each in issued]), BillableItemRow.state == "drafted"
+    )
+    tx.session.execute(billed.values(state="billed", updated_at=tx.now))
+
+
+def to_json(content: InvoiceContent) -> dict[str, Any]:
+    """The content as it is stored: JSON types only; ``msgspec.convert(..., strict=False)`` reads it back."""
+    value = plain(msgspec.to_builtins(content, builtin_types=()))
+    assert isinstance(value, dict)
+    return value
+
+
+def _event(tx: Tx, issued: IssuedInvoice) -> dict[str, Any]:
+    content = issued.content
+    gross = Money(content.gross_minor, content.currency)
+    return {
+        "id": new_id(),
+        "invoice_id": issued.invoice_id,
+        "at": tx.now,
+        "event": "invoice.issued",
+        "text": f"Issued to {content.buyer.name}: {gross}, due on {content.due_on.isoformat()}.",
+        "actor_name": tx.actor.name,
+        "facts": {},
+    }
+
+
+def _series(tx: Tx, drafts: Sequence[AnyRow]) -> dict[tuple[UUID, str, int, date], list[UUID]]:
+    """Drafts by the series that numbers them; a series that restarts each year gets its new year here."""
+    known = queries.series_years(tx, sorted({draft.LegalEntityRow.id for draft in drafts}))
+    groups: dict[tuple[UUID, str, int, date], list[UUID]] = defaultdict(list)
+    for draft in drafts:
+        entity_id, document_type = draft.LegalEntityRow.id, draft.InvoiceRow.document_type
+        today = _today(tx, draft)
+        years = known.get((entity_id, document_type), set())
+        year = 0 if 0 in years else today.year
+        if year not in years:
+            queries.open_year(tx, entity_id, document_type, year)
+            known.setdefault((entity_id, document_type), set()).add(year)
+        groups[entity_id, document_type, year, today].append(draft.InvoiceRow.id)
+    return dict(sorted(groups.items(), key=lambda pair: (str(pair[0][0]), pair[0][1], pair[0][2])))
