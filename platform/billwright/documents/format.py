@@ -16,6 +16,7 @@ LANGUAGES: Final = tuple(LOCALES)
 MINUS: Final = "\N{MINUS SIGN}"
 NO_BREAK: Final = "\N{NO-BREAK SPACE}"
 NARROW: Final = "\N{NARROW NO-BREAK SPACE}"
+WORD_JOINER: Final = "\N{WORD JOINER}"
 _SPACES: Final = re.compile(r"[\s\N{THIN SPACE}\N{NARROW NO-BREAK SPACE}]+")
 _DATE_PATTERNS: Final = {"en": "d MMM y", "de": "d. MMM y", "fr": "d MMM y"}
 _DATE_PATTERNS_LONG: Final = {"en": "d MMMM y", "de": "d. MMMM y", "fr": "d MMMM y"}
@@ -86,7 +87,9 @@ def period(first: date | None, last: date | None, language: str) -> str:
     if days[0] == days[-1]:
         return day(days[0], language)
     text = format_interval(days[0], days[-1], skeleton="yMMMd", locale=LOCALES[language])
-    return _SPACES.sub(NO_BREAK, text)
+    return _SPACES.sub(NO_BREAK, text).replace(
+        "–", f"–{WORD_JOINER}"
+    )  # a line may break after a dash, a period may not
 
 
 def country(code: str, language: str) -> str:

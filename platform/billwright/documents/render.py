@@ -1,13 +1,16 @@
 """Pages to PDF/A-3b, with fonts, style sheets and templates kept warm. One ``Renderer`` per process."""
 
 import hashlib
+import io
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import fields
+from importlib.resources import files
 from typing import Final
 
 from weasyprint import CSS, HTML
+from weasyprint.css import ColorProfile
 from weasyprint.text.fonts import FontConfiguration
 
 from billwright.documents.confined import ConfinedProcess, Limits
@@ -19,6 +22,7 @@ from billwright.kernel.brand import Brand, mix, text_on
 FAMILIES: Final = {"sans": '"Inter", sans-serif', "serif": '"Literata", serif'}
 STYLESHEETS_MAX: Final = 200  # one per set, brand and language in use; some 100 KB each
 LOGO: Final = "logo.svg"
+OUTPUT_INTENT: Final = "sRGB"  # any name but WeasyPrint's own "srgb", for which it opens a file each time and leaves it open
 
 
 class Renderer:
@@ -32,6 +36,7 @@ class Renderer:
         self._lock = threading.Lock()
         self._fonts = FontConfiguration()
         CSS(string=font_faces(), font_config=self._fonts, url_fetcher=ClosedFetcher({}))
+        self._profile = _srgb_profile()
         self._html = environment()
         self._css = environment(html=False)
         self._stylesheets: OrderedDict[tuple[object, ...], CSS] = OrderedDict()
@@ -86,7 +91,11 @@ class Renderer:
 
     def _write(self, text: str, stylesheet: CSS, fetcher: ClosedFetcher) -> bytes:
         pdf = HTML(string=text, url_fetcher=fetcher).write_pdf(
-            font_config=self._fonts, stylesheets=[stylesheet], pdf_variant="pdf/a-3b"
+            font_config=self._fonts,
+            stylesheets=[stylesheet],
+            pdf_variant="pdf/a-3b",
+            output_intent=OUTPUT_INTENT,
+            color_profiles={OUTPUT_INTENT: self._profile},
         )
         assert isinstance(pdf, bytes)  # without a target it is
         return pdf
@@ -103,6 +112,12 @@ class Renderer:
                 self._stylesheets.popitem(last=False)
         self._stylesheets.move_to_end(key)
         return self._stylesheets[key]
+
+
+def _srgb_profile() -> ColorProfile:
+    """The sRGB profile that WeasyPrint ships, read once."""
+    body = (files("weasyprint.pdf") / "sRGB2014.icc").read_bytes()
+    return ColorProfile(io.BytesIO(body), "sRGB2014.icc", "relative-colorimetric", (["r"], ["g"], ["b"]))
 
 
 def palette(brand: Brand) -> dict[str, str]:
