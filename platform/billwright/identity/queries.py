@@ -27,7 +27,10 @@ def to_partner(row: PartnerRow) -> Partner:
 def _roles(person_id: Any, partner_id: Any, tenant: ColumnElement[bool]) -> ScalarSelect[Any]:
     """Roles as one array value; null when there are none."""
     query = select(func.array_agg(MembershipRow.role)).where(
-        MembershipRow.person_id == person_id, MembershipRow.partner_id == partner_id, tenant
+        MembershipRow.person_id == person_id,
+        MembershipRow.partner_id == partner_id,
+        MembershipRow.ended_at.is_(None),
+        tenant,
     )
     return query.scalar_subquery()
 
@@ -101,14 +104,18 @@ def person_by_email(session: Session, partner_id: UUID, email: str) -> PersonRow
 def roles_of(session: Session, person_id: UUID, tenant_id: UUID | None) -> frozenset[str]:
     """Roles in one tenant, or at the partner when ``tenant_id`` is None."""
     query = select(MembershipRow.role).where(
-        MembershipRow.person_id == person_id, MembershipRow.tenant_id.is_not_distinct_from(tenant_id)
+        MembershipRow.person_id == person_id,
+        MembershipRow.tenant_id.is_not_distinct_from(tenant_id),
+        MembershipRow.ended_at.is_(None),
     )
     return frozenset(session.scalars(query))
 
 
 def tenants_of_person(session: Session, person: Person, now: datetime) -> list[TenantRow]:
     """Tenants that the person may enter now, by membership or by a live grant, by name."""
-    member = select(MembershipRow.tenant_id).where(MembershipRow.person_id == person.id)
+    member = select(MembershipRow.tenant_id).where(
+        MembershipRow.person_id == person.id, MembershipRow.ended_at.is_(None)
+    )
     granted = select(AccessGrantRow.tenant_id).where(
         AccessGrantRow.person_id == person.id, AccessGrantRow.revoked_at.is_(None), AccessGrantRow.expires_at > now
     )

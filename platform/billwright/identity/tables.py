@@ -27,7 +27,7 @@ class PersonRow(ControlBase):
 
 
 class MembershipRow(ControlBase):
-    """A role in one tenant, or at the partner when ``tenant_id`` is null."""
+    """A role in one tenant, or at the partner when ``tenant_id`` is null; taken away it stays with its end."""
 
     __tablename__ = "membership"
     __table_args__ = (UniqueConstraint("person_id", "tenant_id", "role", postgresql_nulls_not_distinct=True),)
@@ -37,6 +37,7 @@ class MembershipRow(ControlBase):
     tenant_id: Mapped[UUID | None] = mapped_column(ForeignKey("control.tenant.id"), index=True)
     role: Mapped[str]
     created_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
 
 
 class SessionRow(ControlBase):

@@ -211,6 +211,7 @@ def upgrade() -> None:
         sa.Column("tenant_id", sa.Uuid(), nullable=True),
         sa.Column("role", sa.Text(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(["partner_id"], ["control.partner.id"], name=op.f("fk_membership_partner_id")),
         sa.ForeignKeyConstraint(["person_id"], ["control.person.id"], name=op.f("fk_membership_person_id")),
         sa.ForeignKeyConstraint(["tenant_id"], ["control.tenant.id"], name=op.f("fk_membership_tenant_id")),
