@@ -56,6 +56,8 @@ class MilestoneView:
     message_id: str | None
     known: bool
     """False when decisions name it but the agreement has no such milestone."""
+    removed_at: datetime | None = None
+    """When a signed change order removed it; none if it is not removed, or if the milestone itself says so."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
