@@ -1,0 +1,48 @@
+"""The stored PDF of an invoice."""
+
+from typing import Final
+from urllib.parse import quote
+
+from litestar import Controller, Response, get
+from litestar.di import NamedDependency
+from litestar.params import FromPath
+
+from billwright.documents.queries import get_document
+from billwright.documents.store import FileStore
+from billwright.kernel.actor import Actor
+from billwright.kernel.ids import read
+from billwright.tenancy.database import Database
+from billwright.tenancy.transaction import Tenant, transaction
+
+
+class DocumentsController(Controller):
+    path = "/v1/invoices"
+    tags = ("Documents",)
+
+    @get("/{invoice_id:str}/document", sync_to_thread=True, media_type="application/pdf")
+    def get_invoice_document(
+        self,
+        invoice_id: FromPath[str],
+        database: NamedDependency[Database],
+        store: NamedDependency[FileStore],
+        tenant: NamedDependency[Tenant],
+        actor: NamedDependency[Actor],
+    ) -> Response[bytes]:
+        """The PDF as it was stored when the invoice was issued."""
+        actor.require("invoice:read")
+        with transaction(database, tenant, actor, read_only=True) as tx:
+            document = get_document(tx, read("inv", invoice_id))
+        body = store.read(tenant.id, document.sha256)
+        return Response(
+            body,
+            media_type=document.media_type,
+            headers={
+                "Content-Disposition": f"inline; filename*=UTF-8''{quote(document.name)}",
+                "ETag": f'"{document.sha256}"',
+                "Cache-Control": "private, no-cache",
+                "X-Content-Type-Options": "nosniff",
+            },
+        )
+
+
+CONTROLLERS: Final[tuple[type[Controller], ...]] = (DocumentsController,)
