@@ -39,7 +39,7 @@ _NUMBER: Final = text(
         phase = 'issued', detail = 'issued', phase_since = :now, updated_at = :now, issued_at = :now, issued_on = :today,
         due_on = CAST(:today AS date) + payment_terms_days::int, number_year = :year, sequence_number = line.number,
         number = regexp_replace(
-            replace(line.pattern, '{year}', CAST(:calendar_year AS text)), '\{number(:0\d+d)?\}',
+            replace(line.pattern, '{year}', CAST(:calendar_year AS text)), '\{number(\:0\d+d)?\}',
             lpad(line.number::text, greatest(line.width, length(line.number::text)), '0'))
       FROM line WHERE invoice.id = line.id
     RETURNING invoice.id, invoice.number

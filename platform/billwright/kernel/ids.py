@@ -1,6 +1,5 @@
 """Identifiers: UUIDv7 inside, ``prefix_hex`` where people and systems see them."""
 
-from datetime import datetime
 from typing import Final
 from uuid import UUID
 
@@ -57,11 +56,6 @@ PREFIXES: Final = frozenset(
 def new_id() -> UUID:
     """A UUIDv7: unique, ordered by creation time, so that indexes stay dense."""
     return uuid_utils.compat.uuid7()
-
-
-def id_at(moment: datetime) -> UUID:
-    """A UUIDv7 that carries ``moment``, for rows made under another clock than the wall's."""
-    return uuid_utils.compat.uuid7(int(moment.timestamp()), moment.microsecond * 1000)
 
 
 def show(prefix: str, value: UUID) -> str:
