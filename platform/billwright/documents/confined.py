@@ -77,6 +77,11 @@ class ConfinedProcess:
             raise refusal(answer.refused)
         return answer.pdf
 
+    @property
+    def pid(self) -> int | None:
+        """The child's process id while it lives."""
+        return self._child.pid if self._child else None
+
     def stop(self) -> None:
         if self._child is not None:
             self._child.kill()

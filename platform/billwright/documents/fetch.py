@@ -24,6 +24,8 @@ class ClosedFetcher(URLFetcher):  # type: ignore[misc]  # WeasyPrint ships no ty
     def __init__(self, assets: Mapping[str, bytes]) -> None:
         super().__init__(allowed_protocols=())
         self._assets = assets
+        self.refused = ""
+        """The last address that was refused: inside an SVG, WeasyPrint swallows even a fatal error and draws on."""
 
     def fetch(self, url: str, headers: Mapping[str, str] | None = None) -> URLFetcherResponse:  # noqa: ARG002 - WeasyPrint's
         scheme, _, name = url.partition(":")
@@ -32,7 +34,8 @@ class ClosedFetcher(URLFetcher):  # type: ignore[misc]  # WeasyPrint ships no ty
             return URLFetcherResponse(url, self._assets[name], kind)
         if scheme == "font" and name in FONT_FILES:
             return URLFetcherResponse(url, (ROOT / "fonts" / name).read_bytes(), {"Content-Type": "font/ttf"})
-        raise SourceRefusedError(url[:200])
+        self.refused = url[:200]
+        raise SourceRefusedError(self.refused)
 
 
 def font_faces() -> str:

@@ -1,7 +1,6 @@
 """Pages to PDF/A-3b, with fonts, style sheets and templates kept warm. One ``Renderer`` per process."""
 
 import hashlib
-import io
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -10,7 +9,6 @@ from importlib.resources import files
 from typing import Final
 
 from weasyprint import CSS, HTML
-from weasyprint.css import ColorProfile
 from weasyprint.text.fonts import FontConfiguration
 
 from billwright.documents.confined import ConfinedProcess, Limits
@@ -22,7 +20,23 @@ from billwright.kernel.brand import Brand, mix, text_on
 FAMILIES: Final = {"sans": '"Inter", sans-serif', "serif": '"Literata", serif'}
 STYLESHEETS_MAX: Final = 200  # one per set, brand and language in use; some 100 KB each
 LOGO: Final = "logo.svg"
-OUTPUT_INTENT: Final = "sRGB"  # any name but WeasyPrint's own "srgb", for which it opens a file each time and leaves it open
+OUTPUT_INTENT: Final = (
+    "sRGB"  # any name but WeasyPrint's own "srgb", for which it opens a file each time and leaves it open
+)
+
+
+class SrgbProfile:
+    """The sRGB profile that WeasyPrint ships, as WeasyPrint wants to be given one, its bytes just as they lie in the file.
+
+    WeasyPrint's own ``ColorProfile`` writes other bytes from the second document on, and equal input must give equal bytes.
+    """
+
+    name: Final = "sRGB2014"
+    components: Final = (("r",), ("g",), ("b",))
+
+    def __init__(self) -> None:
+        self.content = (files("weasyprint.pdf") / "sRGB2014.icc").read_bytes()
+        self.pdf_reference: bytes | None = None  # set by WeasyPrint for the document at hand
 
 
 class Renderer:
@@ -36,7 +50,7 @@ class Renderer:
         self._lock = threading.Lock()
         self._fonts = FontConfiguration()
         CSS(string=font_faces(), font_config=self._fonts, url_fetcher=ClosedFetcher({}))
-        self._profile = _srgb_profile()
+        self._profile = SrgbProfile()
         self._html = environment()
         self._css = environment(html=False)
         self._stylesheets: OrderedDict[tuple[object, ...], CSS] = OrderedDict()
@@ -69,6 +83,11 @@ class Renderer:
             return self.lay_out(page, template_set, None, given)
         return self._confined.render(page, template_set, template_override, given)
 
+    @property
+    def confined_pid(self) -> int | None:
+        """Process id of the child that runs partners' templates, while it lives: for those who watch its memory."""
+        return self._confined.pid
+
     def close(self) -> None:
         """Stop the confined process, if one was started."""
         self._confined.stop()
@@ -97,6 +116,8 @@ class Renderer:
             output_intent=OUTPUT_INTENT,
             color_profiles={OUTPUT_INTENT: self._profile},
         )
+        if fetcher.refused:
+            raise SourceRefusedError(fetcher.refused)
         assert isinstance(pdf, bytes)  # without a target it is
         return pdf
 
@@ -112,12 +133,6 @@ class Renderer:
                 self._stylesheets.popitem(last=False)
         self._stylesheets.move_to_end(key)
         return self._stylesheets[key]
-
-
-def _srgb_profile() -> ColorProfile:
-    """The sRGB profile that WeasyPrint ships, read once."""
-    body = (files("weasyprint.pdf") / "sRGB2014.icc").read_bytes()
-    return ColorProfile(io.BytesIO(body), "sRGB2014.icc", "relative-colorimetric", (["r"], ["g"], ["b"]))
 
 
 def palette(brand: Brand) -> dict[str, str]:
