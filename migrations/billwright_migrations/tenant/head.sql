@@ -389,13 +389,6 @@ CREATE TABLE finding (
 
 CREATE INDEX ix_finding_open ON finding (invoice_id) WHERE resolved_at IS NULL;
 
-CREATE TABLE hook_replay (
-    connection_id UUID NOT NULL, 
-    webhook_id TEXT NOT NULL, 
-    seen_at TIMESTAMP WITH TIME ZONE NOT NULL, 
-    CONSTRAINT pk_hook_replay PRIMARY KEY (connection_id, webhook_id)
-);
-
 CREATE TABLE invoice (
     id UUID NOT NULL, 
     document_type TEXT NOT NULL, 

@@ -8,7 +8,7 @@ when a message arrived, so every order of arrival ends in the same rows.
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from billwright.extension.canonical import Canonical, Order
@@ -38,6 +38,12 @@ class Incoming:
         """Bytes, because the database compares the key in byte order too."""
         sequence = NO_SEQUENCE if self.order.sequence is None else self.order.sequence
         return (sequence, self.order.time, self.key.encode())
+
+
+def place_of_row(row: Any) -> tuple[int, datetime, bytes]:
+    """The place of a stored row, to compare with ``Incoming.place``."""
+    sequence = NO_SEQUENCE if row.source_sequence is None else row.source_sequence
+    return (sequence, row.source_time, row.source_key.encode())
 
 
 def newest(items: Iterable[Incoming]) -> dict[Pair, Incoming]:

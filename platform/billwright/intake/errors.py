@@ -1,6 +1,6 @@
 """Refusals of whole requests. Single items are refused in their results instead."""
 
-from billwright.kernel.errors import DomainError, InputInvalidError
+from billwright.kernel.errors import ConflictError, InputInvalidError
 
 
 class BatchTooLargeError(InputInvalidError):
@@ -9,13 +9,13 @@ class BatchTooLargeError(InputInvalidError):
     code = "batch-too-large"
 
 
-class BodyTooLargeError(DomainError):
-    """A body above the limit. HTTP 413."""
-
-    code = "body-too-large"
-
-
 class BodyMalformedError(InputInvalidError):
     """Not JSON at all, or not in a shape that messages come in. HTTP 400."""
 
     code = "body-malformed"
+
+
+class ReplayTooLargeError(ConflictError):
+    """More messages in the range than one replay may hold. HTTP 409."""
+
+    code = "replay-too-large"

@@ -52,15 +52,6 @@ class SourceMessageRow(TenantBase):
     applied_at: Mapped[datetime | None]
 
 
-class HookReplayRow(TenantBase):
-    """Webhook identifiers seen, so that a captured request cannot be sent again."""
-
-    __tablename__ = "hook_replay"
-    connection_id: Mapped[UUID] = mapped_column(primary_key=True)
-    webhook_id: Mapped[str] = mapped_column(primary_key=True)
-    seen_at: Mapped[datetime]
-
-
 class DropFileRow(TenantBase):
     """A file of the drop folder, taken once by its content."""
 

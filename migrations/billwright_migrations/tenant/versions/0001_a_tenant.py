@@ -408,13 +408,6 @@ def upgrade() -> None:
         "ix_finding_open", "finding", ["invoice_id"], unique=False, postgresql_where=sa.text("resolved_at IS NULL")
     )
     op.create_table(
-        "hook_replay",
-        sa.Column("connection_id", sa.Uuid(), nullable=False),
-        sa.Column("webhook_id", sa.Text(), nullable=False),
-        sa.Column("seen_at", sa.DateTime(timezone=True), nullable=False),
-        sa.PrimaryKeyConstraint("connection_id", "webhook_id", name=op.f("pk_hook_replay")),
-    )
-    op.create_table(
         "invoice",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("document_type", sa.Text(), nullable=False),
