@@ -256,10 +256,16 @@ CREATE TABLE dispute (
     state TEXT NOT NULL, 
     opened_at TIMESTAMP WITH TIME ZONE NOT NULL, 
     opened_by TEXT NOT NULL, 
+    phase_before TEXT NOT NULL, 
+    detail_before TEXT NOT NULL, 
     resolved_at TIMESTAMP WITH TIME ZONE, 
+    resolved_by TEXT, 
     resolution TEXT, 
-    CONSTRAINT pk_dispute PRIMARY KEY (id)
+    CONSTRAINT pk_dispute PRIMARY KEY (id), 
+    CONSTRAINT ck_dispute_amount CHECK (amount_minor > 0)
 );
+
+CREATE INDEX ix_dispute_invoice_id ON dispute (invoice_id);
 
 CREATE INDEX ix_dispute_open ON dispute (receivable_id) WHERE state = 'open';
 
@@ -521,6 +527,7 @@ CREATE TABLE number_series (
 CREATE TABLE payment (
     id UUID NOT NULL, 
     ref TEXT NOT NULL, 
+    legal_entity_id UUID, 
     customer_id UUID, 
     amount_minor BIGINT NOT NULL, 
     unapplied_minor BIGINT NOT NULL, 
@@ -528,11 +535,15 @@ CREATE TABLE payment (
     paid_on DATE NOT NULL, 
     invoice_number TEXT NOT NULL, 
     remittance TEXT NOT NULL, 
+    milestone_ids UUID[] NOT NULL, 
     message_id UUID, 
     received_at TIMESTAMP WITH TIME ZONE NOT NULL, 
     CONSTRAINT pk_payment PRIMARY KEY (id), 
+    CONSTRAINT ck_payment_unapplied CHECK (amount_minor > 0 AND unapplied_minor BETWEEN 0 AND amount_minor), 
     CONSTRAINT uq_payment_ref UNIQUE (ref)
 );
+
+CREATE INDEX ix_payment_unapplied ON payment (customer_id) WHERE unapplied_minor > 0;
 
 CREATE TABLE posting (
     id UUID NOT NULL, 
@@ -598,9 +609,13 @@ CREATE TABLE receivable (
     issued_on DATE NOT NULL, 
     due_on DATE NOT NULL, 
     settled_at TIMESTAMP WITH TIME ZONE, 
+    number_key TEXT, 
     CONSTRAINT pk_receivable PRIMARY KEY (id), 
+    CONSTRAINT ck_receivable_open CHECK (abs(open_minor) <= abs(gross_minor) AND sign(open_minor) IN (0, sign(gross_minor))), 
     CONSTRAINT uq_receivable_invoice_id UNIQUE (invoice_id)
 );
+
+CREATE INDEX ix_receivable_number_key ON receivable (number_key);
 
 CREATE INDEX ix_receivable_open ON receivable (customer_id, due_on) WHERE open_minor <> 0;
 
@@ -610,7 +625,9 @@ CREATE TABLE reminder (
     legal_entity_id UUID NOT NULL, 
     customer_id UUID NOT NULL, 
     currency TEXT NOT NULL, 
+    language TEXT NOT NULL, 
     step BIGINT NOT NULL, 
+    tone TEXT NOT NULL, 
     total_minor BIGINT NOT NULL, 
     positions JSONB NOT NULL, 
     made_at TIMESTAMP WITH TIME ZONE NOT NULL, 
@@ -735,6 +752,7 @@ CREATE TABLE payment_application (
     payment_id UUID NOT NULL, 
     receivable_id UUID NOT NULL, 
     amount_minor BIGINT NOT NULL, 
+    matched_by TEXT NOT NULL, 
     applied_at TIMESTAMP WITH TIME ZONE NOT NULL, 
     CONSTRAINT pk_payment_application PRIMARY KEY (id), 
     CONSTRAINT fk_payment_application_payment_id FOREIGN KEY(payment_id) REFERENCES payment (id), 

@@ -4,17 +4,24 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Index, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from billwright.tenancy.base import TenantBase
 
 
 class DisputeRow(TenantBase):
-    """A contested amount on one line. States: open, upheld, withdrawn, credited."""
+    """A contested amount on one line. States: open, upheld, withdrawn, credited.
+
+    ``phase_before`` and ``detail_before`` are where the invoice goes back to; all disputes of one invoice carry the same.
+    """
 
     __tablename__ = "dispute"
-    __table_args__ = (Index("ix_dispute_open", "receivable_id", postgresql_where=text("state = 'open'")),)
+    __table_args__ = (
+        Index("ix_dispute_open", "receivable_id", postgresql_where=text("state = 'open'")),
+        Index("ix_dispute_invoice_id", "invoice_id"),
+        CheckConstraint("amount_minor > 0", name="amount"),
+    )
     id: Mapped[UUID] = mapped_column(primary_key=True)
     receivable_id: Mapped[UUID]
     invoice_id: Mapped[UUID]
@@ -24,12 +31,18 @@ class DisputeRow(TenantBase):
     state: Mapped[str]
     opened_at: Mapped[datetime]
     opened_by: Mapped[str]
+    phase_before: Mapped[str]
+    detail_before: Mapped[str]
     resolved_at: Mapped[datetime | None]
+    resolved_by: Mapped[str | None]
     resolution: Mapped[str | None]
 
 
 class ReminderRow(TenantBase):
-    """One step of the policy, sent to one customer for all that was open then; ``positions`` is what the mail said."""
+    """One step of the policy, decided for one customer over all that was open then. Insert-only by grants.
+
+    ``positions`` are ``{receivable_id, step, open_minor, disputed_minor}``: each receivable and the step that it is at.
+    """
 
     __tablename__ = "reminder"
     __table_args__ = (UniqueConstraint("key"),)
@@ -38,7 +51,9 @@ class ReminderRow(TenantBase):
     legal_entity_id: Mapped[UUID]
     customer_id: Mapped[UUID] = mapped_column(index=True)
     currency: Mapped[str]
+    language: Mapped[str]
     step: Mapped[int]
+    tone: Mapped[str]
     total_minor: Mapped[int]
     positions: Mapped[list[Any]]
     made_at: Mapped[datetime]

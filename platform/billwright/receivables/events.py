@@ -16,8 +16,8 @@ class ReceivablesOpened(DomainEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ReceivableSettled(DomainEvent):
-    """A balance reached zero by payment."""
+class ReceivablesSettled(DomainEvent):
+    """Balances that reached zero by payment."""
 
-    name: ClassVar[str] = "receivable.settled"
-    invoice_id: UUID
+    name: ClassVar[str] = "receivables.settled"
+    invoice_ids: tuple[UUID, ...]

@@ -36,6 +36,7 @@ def open_receivables(tx: Tx, event: InvoicesIssued) -> None:
             "issued_on": content.issued_on,
             "due_on": content.due_on,
             "settled_at": None if content.gross_minor else tx.now,
+            "number_key": None,
         }
         rows.append(row)
         entries.append(

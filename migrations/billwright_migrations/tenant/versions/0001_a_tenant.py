@@ -269,10 +269,15 @@ def upgrade() -> None:
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("opened_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("opened_by", sa.Text(), nullable=False),
+        sa.Column("phase_before", sa.Text(), nullable=False),
+        sa.Column("detail_before", sa.Text(), nullable=False),
         sa.Column("resolved_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("resolved_by", sa.Text(), nullable=True),
         sa.Column("resolution", sa.Text(), nullable=True),
+        sa.CheckConstraint("amount_minor > 0", name=op.f("ck_dispute_amount")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_dispute")),
     )
+    op.create_index("ix_dispute_invoice_id", "dispute", ["invoice_id"], unique=False)
     op.create_index(
         "ix_dispute_open", "dispute", ["receivable_id"], unique=False, postgresql_where=sa.text("state = 'open'")
     )
@@ -543,6 +548,7 @@ def upgrade() -> None:
         "payment",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("ref", sa.Text(), nullable=False),
+        sa.Column("legal_entity_id", sa.Uuid(), nullable=True),
         sa.Column("customer_id", sa.Uuid(), nullable=True),
         sa.Column("amount_minor", sa.BigInteger(), nullable=False),
         sa.Column("unapplied_minor", sa.BigInteger(), nullable=False),
@@ -550,10 +556,21 @@ def upgrade() -> None:
         sa.Column("paid_on", sa.Date(), nullable=False),
         sa.Column("invoice_number", sa.Text(), nullable=False),
         sa.Column("remittance", sa.Text(), nullable=False),
+        sa.Column("milestone_ids", postgresql.ARRAY(sa.Uuid()), nullable=False),
         sa.Column("message_id", sa.Uuid(), nullable=True),
         sa.Column("received_at", sa.DateTime(timezone=True), nullable=False),
+        sa.CheckConstraint(
+            "amount_minor > 0 AND unapplied_minor BETWEEN 0 AND amount_minor", name=op.f("ck_payment_unapplied")
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_payment")),
         sa.UniqueConstraint("ref", name=op.f("uq_payment_ref")),
+    )
+    op.create_index(
+        "ix_payment_unapplied",
+        "payment",
+        ["customer_id"],
+        unique=False,
+        postgresql_where=sa.text("unapplied_minor > 0"),
     )
     op.create_table(
         "posting",
@@ -619,9 +636,15 @@ def upgrade() -> None:
         sa.Column("issued_on", sa.Date(), nullable=False),
         sa.Column("due_on", sa.Date(), nullable=False),
         sa.Column("settled_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("number_key", sa.Text(), nullable=True),
+        sa.CheckConstraint(
+            "abs(open_minor) <= abs(gross_minor) AND sign(open_minor) IN (0, sign(gross_minor))",
+            name=op.f("ck_receivable_open"),
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_receivable")),
         sa.UniqueConstraint("invoice_id", name=op.f("uq_receivable_invoice_id")),
     )
+    op.create_index("ix_receivable_number_key", "receivable", ["number_key"], unique=False)
     op.create_index(
         "ix_receivable_open",
         "receivable",
@@ -636,7 +659,9 @@ def upgrade() -> None:
         sa.Column("legal_entity_id", sa.Uuid(), nullable=False),
         sa.Column("customer_id", sa.Uuid(), nullable=False),
         sa.Column("currency", sa.Text(), nullable=False),
+        sa.Column("language", sa.Text(), nullable=False),
         sa.Column("step", sa.BigInteger(), nullable=False),
+        sa.Column("tone", sa.Text(), nullable=False),
         sa.Column("total_minor", sa.BigInteger(), nullable=False),
         sa.Column("positions", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=False),
         sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
@@ -760,6 +785,7 @@ def upgrade() -> None:
         sa.Column("payment_id", sa.Uuid(), nullable=False),
         sa.Column("receivable_id", sa.Uuid(), nullable=False),
         sa.Column("amount_minor", sa.BigInteger(), nullable=False),
+        sa.Column("matched_by", sa.Text(), nullable=False),
         sa.Column("applied_at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(["payment_id"], ["payment.id"], name=op.f("fk_payment_application_payment_id")),
         sa.ForeignKeyConstraint(
