@@ -11,6 +11,10 @@ from billwright.kernel.errors import DomainError
 # To add one: write cli/<name with underscores>_command.py with a click command called `command`,
 # then a line here: name, import path, and the sentence that `billwright --help` shows.
 COMMANDS: Final = {
+    "up": ("billwright.cli.up_command:command", "Start everything on this machine, until Ctrl-C."),
+    "api": ("billwright.cli.api_command:command", "Serve API and portal."),
+    "dispatcher": ("billwright.cli.dispatcher_command:command", "Find due jobs and wake workers."),
+    "worker": ("billwright.cli.worker_command:command", "Work off queues."),
     "servers": ("billwright.cli.servers_command:command", "Run the embedded PostgreSQL and Redis until Ctrl-C."),
 }
 

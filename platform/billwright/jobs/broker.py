@@ -40,7 +40,7 @@ def make_broker(redis_url: str, queues: Sequence[str]) -> dramatiq.Broker:
 def declare_actor(broker: dramatiq.Broker, database: Database, handlers: Handlers) -> None:
     """Register the one actor on ``broker``. Delivered at least once; a repeat finds the lease done."""
 
-    @dramatiq.actor(broker=broker, actor_name=ACTOR, max_retries=0, time_limit=TIME_LIMIT_MS)
+    @dramatiq.actor(broker=broker, actor_name=ACTOR, time_limit=TIME_LIMIT_MS)
     def _do_lease(lease_id: str) -> None:
         do_lease(database, handlers, UUID(lease_id))
 

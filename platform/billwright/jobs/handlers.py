@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from billwright.tenancy.transaction import Tenant, Tx
@@ -22,6 +22,8 @@ class Job:
     def uuid(self, name: str) -> UUID:
         return UUID(str(self.payload[name]))
 
+
+QUEUES: Final = ("intake", "billing", "documents", "connectors", "collections", "webhooks", "housekeeping")
 
 InTransaction = Callable[[Tx, Sequence[Job]], None]
 Outside = Callable[[Tenant, Job], None]
@@ -45,6 +47,7 @@ class Handler:
 
     def __post_init__(self) -> None:
         assert (self.in_transaction is None) != (self.outside is None), self.kind
+        assert self.kind.partition(".")[0] in QUEUES, self.kind
         assert self.outside is None or self.batch_max == 1, self.kind
 
 

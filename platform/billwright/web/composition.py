@@ -3,23 +3,34 @@
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from importlib import import_module
+from types import ModuleType
 from typing import Any, Final
 
+from litestar import Controller
+
+from billwright.documents.render import Renderer
+from billwright.documents.store import FileStore
 from billwright.jobs.handlers import Handler, Handlers
 from billwright.kernel.events import DomainEvent, JobSpec, Subscriptions
+from billwright.kernel.settings import Settings
+from billwright.tenancy.database import Database
 
-# In the order in which work flows. A room without jobs.py or api.py simply lacks it.
-ROOMS_WITH_JOBS: Final = (
-    "intake", "billing", "checks", "approvals", "issuing",
-)  # fmt: skip
+# In the order in which work flows.
+SPINE: Final = ("intake", "billing", "checks", "approvals", "issuing", "receivables")
+AFTER_ISSUE: Final = ("documents",)
+ROOMS_WITH_API: Final = ("identity", "documents")
 
 
-def subscriptions() -> Subscriptions:
+def _jobs(room: str) -> ModuleType:
+    return import_module(f"billwright.{room}.jobs")
+
+
+def subscriptions(rooms: Sequence[str] = (*SPINE, *AFTER_ISSUE)) -> Subscriptions:
     """All rooms' followers, earlier rooms first."""
     jobs: dict[type[DomainEvent], list[Callable[[Any], Sequence[JobSpec]]]] = defaultdict(list)
     inline: dict[type[DomainEvent], list[Callable[[Any, Any], None]]] = defaultdict(list)
-    for room in ROOMS_WITH_JOBS:
-        module = import_module(f"billwright.{room}.jobs")
+    for room in rooms:
+        module = _jobs(room)
         for event, followers in getattr(module, "SUBSCRIBED_JOBS", {}).items():
             jobs[event].extend(followers)
         for event, handlers in getattr(module, "SUBSCRIBED_INLINE", {}).items():
@@ -28,8 +39,30 @@ def subscriptions() -> Subscriptions:
 
 
 def spine_handlers() -> Handlers:
-    """From a stored message to an issued invoice: everything that needs the database alone."""
+    """From a stored message to an issued, receivable-open invoice: everything that needs the database alone."""
     handlers: list[Handler] = []
-    for room in ("intake", "billing", "checks", "approvals", "issuing"):
-        handlers.extend(import_module(f"billwright.{room}.jobs").handlers())
+    for room in SPINE:
+        handlers.extend(_jobs(room).handlers())
     return Handlers.of(*handlers)
+
+
+def all_handlers(settings: Settings, database: Database) -> Handlers:
+    """Everything that workers can do in this install."""
+    store, renderer = FileStore(settings.files), Renderer()
+    return Handlers.of(
+        *spine_handlers().by_kind.values(),
+        *_jobs("documents").handlers(database, store, renderer),
+    )
+
+
+def controllers() -> list[type[Controller]]:
+    """Controllers of all rooms."""
+    found: list[type[Controller]] = []
+    for room in ROOMS_WITH_API:
+        found.extend(import_module(f"billwright.{room}.api").CONTROLLERS)
+    return found
+
+
+def dependencies(settings: Settings) -> dict[str, object]:
+    """What controllers ask for by name besides the shell's own."""
+    return {"store": FileStore(settings.files)}

@@ -1,0 +1,36 @@
+"""``billwright worker``: does leased jobs until a signal."""
+
+import click
+
+from billwright.cli.processes import settings_with_servers, stop_on_signals
+from billwright.jobs.broker import declare_actor, make_broker, work
+from billwright.jobs.handlers import QUEUES
+from billwright.kernel.errors import SettingsInvalidError
+from billwright.web.composition import all_handlers
+from billwright.web.logging import configure_logging
+from billwright.web.main import database_of
+
+
+@click.command()
+@click.option("--queues", default="", help="Comma-separated queues; default: all.")
+@click.option("--threads", default=4, show_default=True)
+def command(queues: str, threads: int) -> None:
+    """Work off queues: intake, billing, documents, connectors, collections, webhooks, housekeeping."""
+    settings = settings_with_servers()
+    configure_logging(settings)
+    stop = stop_on_signals()
+    database = database_of(settings)
+    handlers = all_handlers(settings, database)
+    wanted = [name for name in queues.split(",") if name] or list(QUEUES)
+    unknown = sorted(set(wanted) - set(QUEUES))
+    if unknown:
+        raise SettingsInvalidError(
+            f"There is no queue {', '.join(unknown)}. Known: {', '.join(QUEUES)}.", field="--queues"
+        )
+    assert settings.redis_url is not None
+    broker = make_broker(settings.redis_url, wanted)
+    declare_actor(broker, database, handlers)
+    try:
+        work(broker, wanted, threads, stop)
+    finally:
+        database.close()
