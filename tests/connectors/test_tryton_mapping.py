@@ -138,9 +138,11 @@ def test_an_amount_finer_than_the_currency_is_refused() -> None:
     assert "Set the decimals of EUR in Tryton to 2" in caught.value.remedy
 
 
-plain = st.none() | st.booleans() | st.integers() | st.text() | st.dates()
-plain |= st.decimals(allow_nan=False, allow_infinity=False, places=4)
-nested = st.recursive(plain, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner))
+decimals = st.decimals(allow_nan=False, allow_infinity=False, places=4)
+plain: st.SearchStrategy[object] = st.one_of(st.none(), st.booleans(), st.integers(), st.text(), st.dates(), decimals)
+nested: st.SearchStrategy[object] = st.recursive(
+    plain, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)
+)
 
 
 @given(nested)

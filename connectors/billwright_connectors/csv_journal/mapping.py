@@ -108,7 +108,7 @@ def posted_document(rows: Sequence[Row], *, file: str) -> PostedDocument:
 def to_csv(rows: Iterable[Row], *, header: bool) -> bytes:
     """RFC 4180: comma, CRLF, quotes doubled; UTF-8 without byte-order mark."""
     text = io.StringIO(newline="")
-    writer = csv.DictWriter[str](text, COLUMNS, lineterminator="\r\n")
+    writer: csv.DictWriter[str] = csv.DictWriter(text, COLUMNS, lineterminator="\r\n")
     if header:
         writer.writeheader()
     writer.writerows(rows)
