@@ -19,7 +19,7 @@ from billwright.tenancy.configuration import read_configuration
 from billwright.tenancy.transaction import Tx
 
 Detail = Literal[
-    "document_ready", "document_failed", "delivering", "delivered", "delivery_failed", "posting", "posting_failed", "posted"
+    "document_ready", "document_failed", "delivered", "delivery_failed", "posting", "posting_failed", "posted"
 ]  # fmt: skip
 OUR_PHASES: Final = ("issued", "posted")
 # Delivery and posting go on side by side and share one word. A failure stays in sight until its own side has mended it;
@@ -27,7 +27,6 @@ OUR_PHASES: Final = ("issued", "posted")
 _STAYS: Final[dict[str, tuple[str, ...]]] = {
     "document_ready": ("posting_failed",),
     "document_failed": ("posting_failed",),
-    "delivering": ("posting_failed",),
     "delivered": ("posting_failed",),
     "delivery_failed": ("posting_failed",),
     "posting": ("document_failed", "delivery_failed"),

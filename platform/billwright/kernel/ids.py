@@ -31,6 +31,7 @@ PREFIXES: Final = frozenset(
         "job",
         "lin",
         "mil",
+        "mai",
         "msg",
         "pay",
         "per",
