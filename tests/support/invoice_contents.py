@@ -7,7 +7,7 @@ from billwright.issuing.content import BankAccount, InvoiceContent, LineContent,
 from billwright.kernel.brand import Brand, sanitise_svg
 from billwright.kernel.money import MINOR_UNIT_DIGITS, Money, price_times_quantity, tax_amount
 
-LOGO = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 210 48"><path d="M4 40 22 6l18 34h-9L22 22 13 40z" fill="#0f4c5c"/></svg>'
+LOGO = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 210 48"><path d="M4 40 22 6l18 34h-9L22 22z" fill="#0f4c5c"/></svg>'
 ALDERGATE = Brand(
     name="Aldergate Consulting",
     slug="aldergate",
