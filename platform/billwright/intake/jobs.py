@@ -1,15 +1,24 @@
 """What the workers do for intake: apply stored messages, try held ones again."""
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
 
 from billwright.extension.loading import available_connectors
 from billwright.intake.apply_messages import apply_stored
+from billwright.intake.drop_folder import take_drops, tenants_with_drops
 from billwright.intake.mapping import Connectors
+from billwright.jobs.enqueue import enqueue
 from billwright.jobs.handlers import Handler, Job
+from billwright.kernel.actor import SYSTEM
+from billwright.kernel.errors import NotFoundError, TenantSuspendedError
 from billwright.kernel.events import DomainEvent, JobSpec
-from billwright.tenancy.transaction import Tx
+from billwright.tenancy.database import Database
+from billwright.tenancy.directory import load_tenant
+from billwright.tenancy.transaction import Tenant, Tx, transaction
+
+SCAN: Final = "intake.scan_drops"
 
 SUBSCRIBED_JOBS: Final[Mapping[type[DomainEvent], Sequence[Callable[[Any], Sequence[JobSpec]]]]] = {}
 SUBSCRIBED_INLINE: Final[Mapping[type[DomainEvent], Sequence[Callable[[Any, Any], None]]]] = {}
@@ -29,6 +38,30 @@ def handlers(connectors: Connectors | None = None) -> list[Handler]:
         Handler(kind="intake.apply", in_transaction=apply, batch_max=20),
         Handler(kind="intake.retry_held", in_transaction=retry_held, batch_max=20),
     ]
+
+
+def drop_handlers(database: Database, folder: Path) -> list[Handler]:
+    """``intake.scan_drops``: take the files that wait for the tenant. ``folder`` is ``settings.drop``."""
+
+    def scan(tenant: Tenant, _job: Job) -> None:
+        take_drops(database, tenant, folder)
+
+    return [Handler(kind=SCAN, outside=scan, lease_s=600)]
+
+
+def enqueue_scans(database: Database, folder: Path) -> int:
+    """Write a scan for each tenant that has a file waiting; return how many. For a timer of the dispatcher.
+
+    A folder that is named after no tenant, or after a suspended one, is left alone.
+    """
+    written = 0
+    for slug in tenants_with_drops(folder):
+        try:
+            with transaction(database, load_tenant(database, slug), SYSTEM) as tx:
+                written += enqueue(tx, [JobSpec(kind=SCAN, key="scan_drops")])
+        except (NotFoundError, TenantSuspendedError):
+            continue
+    return written
 
 
 def _message_ids(jobs: Sequence[Job]) -> list[UUID]:

@@ -49,7 +49,7 @@ def list_messages(
     return cut_page(tx.session.execute(query).all(), limit, lambda row: (row.id,))
 
 
-def get_message(tx: Tx, message_id: UUID) -> tuple[Row[Any], msgspec.Raw]:
+def get_message(tx: Tx, message_id: UUID) -> tuple[Any, msgspec.Raw]:
     """One message, and its data as it was sent but for white space and the order of keys.
 
     Raises:

@@ -209,8 +209,8 @@ def store_in(
     for item in items:
         if item.index not in results:  # another item of this batch with the same id came first
             first = rows[(item.event.source, item.event.id)]
-            ours = first.id if first.id in stored else known[(first.source, first.message_id)][0]
-            results[item.index] = _repeated(item.index, first.message_id, item.sha256, ours, first.sha256)
+            known_id, sha256 = known.get((first.source, first.message_id), (first.id, first.sha256))
+            results[item.index] = _repeated(item.index, first.message_id, item.sha256, known_id, sha256)
     if stored:
         _follow_up(tx, [row for row in rows.values() if row.id in stored], channel, connection)
 
