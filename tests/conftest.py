@@ -12,7 +12,7 @@ import redis
 from billwright.cli.embedded import Servers
 from support.servers import fresh_database, release, shared_servers
 
-pytest_plugins = ("support.app", "support.pipeline",)
+pytest_plugins = ("support.app", "support.http", "support.pipeline")
 
 FIRST = ("unit", "architecture")
 FOLDER = pytest.StashKey[Path]()
