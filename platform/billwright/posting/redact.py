@@ -1,0 +1,49 @@
+"""Taking secrets out of what is kept of requests and answers. Pure."""
+
+import base64
+import re
+from typing import Final
+from urllib.parse import quote, quote_plus
+
+import msgspec
+
+HIDDEN: Final = "[removed]"
+_SHORT: Final = 3  # characters up to which a secret would hide too much of the text, and is none
+_HEADER: Final = re.compile(r"(?im)^(\s*(?:proxy-)?authorization|cookie|set-cookie|x-api-key)(\s*:\s*).*$")
+_FIELD: Final = re.compile(
+    r"""(?i)(["']?\w*(?:password|passwd|secret|token|api_?key|authorization)\w*["']?\s*[:=]\s*)("[^"]*"|'[^']*'|[^\s,;&}\]]+)"""
+)
+_BEARER: Final = re.compile(r"(?i)\b(bearer|basic|session)\s+[A-Za-z0-9+/=._~-]{8,}")
+
+
+def secret_texts(secrets: msgspec.Struct | None) -> list[str]:
+    """Every text in ``secrets`` with the forms in which it goes over the wire, longest first."""
+    texts: set[str] = set()
+    _collect(msgspec.to_builtins(secrets) if secrets is not None else None, texts)
+    forms = {form for text in texts for form in _forms(text)}
+    return sorted(forms, key=len, reverse=True)
+
+
+def _collect(value: object, texts: set[str]) -> None:
+    if isinstance(value, str) and len(value) > _SHORT:
+        texts.add(value)
+    elif isinstance(value, dict):
+        for part in value.values():
+            _collect(part, texts)
+    elif isinstance(value, list | tuple):
+        for part in value:
+            _collect(part, texts)
+
+
+def _forms(text: str) -> set[str]:
+    in_json = msgspec.json.encode(text).decode()[1:-1]
+    return {text, quote(text, safe=""), quote_plus(text), in_json, base64.b64encode(text.encode()).decode()}
+
+
+def redact(text: str, known: list[str]) -> str:
+    """``text`` without the ``known`` secrets, and without what looks like one by its name."""
+    for secret in known:
+        text = text.replace(secret, HIDDEN)
+    text = _HEADER.sub(rf"\1\2{HIDDEN}", text)
+    text = _FIELD.sub(rf"\1{HIDDEN}", text)
+    return _BEARER.sub(rf"\1 {HIDDEN}", text)
