@@ -5,15 +5,17 @@ from contextlib import contextmanager
 from typing import Any
 
 import msgspec
-from sqlalchemy import event, select
+from sqlalchemy import event, insert, select
 
 from billwright.canon.recordset import table_of
 from billwright.canon.rows import TABLES
 from billwright.canon.tables import ContractVersionRow, ExternalReferenceRow
 from billwright.intake.apply_messages import apply_stored, count_states
-from billwright.intake.store_messages import MessageResult, store_messages
+from billwright.intake.store_messages import Connection, MessageResult, store_messages
+from billwright.intake.tables import ConnectionRow
 from billwright.kernel.actor import SYSTEM
 from billwright.kernel.canonical_json import plain
+from billwright.kernel.ids import new_id
 from billwright.tenancy.database import Database
 from billwright.tenancy.transaction import Tenant, transaction
 
@@ -87,3 +89,31 @@ def counted_statements(database: Database) -> Iterator[list[str]]:
 
 def statuses(results: Sequence[MessageResult]) -> list[str]:
     return [result.status for result in results]
+
+
+def make_connection(
+    database: Database,
+    tenant: Tenant,
+    *,
+    name: str = "files",
+    connector: str = "native",
+    settings: Mapping[str, Any] | None = None,
+    hook_secret: str | None = None,
+    enabled: bool = True,
+) -> Connection:
+    """A connection of the tenant, as onboarding makes them; ``hook_secret`` is sealed already."""
+    identifier = new_id()
+    row = {
+        "id": identifier,
+        "name": name,
+        "connector": connector,
+        "source": f"source-of-{name}",
+        "settings": settings or {},
+        "secrets": None,
+        "hook_secret": hook_secret,
+        "enabled": enabled,
+        "person_id": new_id(),
+    }
+    with transaction(database, tenant, SYSTEM) as tx:
+        tx.session.execute(insert(ConnectionRow), [row])
+        return Connection.of(tx.session.get_one(ConnectionRow, identifier))

@@ -32,6 +32,7 @@ _LIST_SEPARATOR: Final = "|"
 _RATE_FIELDS: Final = Rate.__struct_fields__
 _YES: Final = frozenset({"yes", "y", "ja", "oui", "x"})
 _NO: Final = frozenset({"no", "n", "nein", "non"})
+_PLAIN_NUMBER: Final = re.compile(r"[+-]?[0-9]{1,14}(?:\.[0-9]{1,14})?")
 _COMMA_NUMBER: Final = re.compile(r"[+-]?(?:[0-9]+|[0-9]{1,3}(?:\.[0-9]{3})+),[0-9]+")
 _GROUPED: Final = re.compile(r"[+-]?[0-9]{1,3}(?:\.[0-9]{3})+")
 _GROUPED_TWICE: Final = re.compile(r"[+-]?[0-9]{1,3}(?:\.[0-9]{3}){2,}")
@@ -113,7 +114,7 @@ def _value(name: str, cell: str, *, comma: bool) -> Any:
         word = cell.lower()
         return "true" if word in _YES else "false" if word in _NO else word
     if name in _DECIMALS:
-        return _decimal(cell, name) if comma else cell
+        return _plainest(_decimal(cell, name) if comma else cell)
     if match := _DAY_FIRST.fullmatch(cell):
         day, month, year = match.groups()
         return f"{year}-{month:0>2}-{day:0>2}" if name in _DATE_FIELDS else cell
@@ -134,6 +135,11 @@ def _decimal(cell: str, name: str) -> str:
             f"{cell} may mean {whole} or {cell.replace('.', ',')}; write {whole},00 or {cell}0.", field=name
         )
     return cell
+
+
+def _plainest(number: str) -> str:
+    """``7.50`` as ``7.5``: a row says the same however its number is written."""
+    return format(Decimal(number).normalize(), "f") if _PLAIN_NUMBER.fullmatch(number) else number
 
 
 def _fields_with(*wanted: type) -> frozenset[str]:

@@ -73,20 +73,23 @@ def decode_event(raw: msgspec.Raw | bytes) -> CloudEventIn:
         RefusedError: not an event; names the field.
     """
     try:
-        return _STRICT_DECODER.decode(raw)
-    except msgspec.ValidationError as error:
-        refusal = refusal_of(error)
-        if "unknown field" not in str(error):
-            raise refusal from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise RefusedError(f"This is not valid JSON: {error}.", field=None) from None
+        return _decode(_STRICT_DECODER, raw)
+    except RefusedError as refusal:
+        if "There is no field" not in str(refusal):
+            raise
+        event = _decode(_DECODER, raw)
+        if event.type.startswith("billwright."):
+            raise
+        return event
+
+
+def _decode(decoder: msgspec.json.Decoder[CloudEventIn], raw: msgspec.Raw | bytes) -> CloudEventIn:
     try:
-        event = _DECODER.decode(raw)
+        return decoder.decode(raw)
     except msgspec.ValidationError as error:
         raise refusal_of(error) from None
-    if event.type.startswith("billwright."):
-        raise refusal
-    return event
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise RefusedError(f"This is not valid JSON: {error}.", field=None) from None
 
 
 def check_event(event: CloudEventIn) -> None:
