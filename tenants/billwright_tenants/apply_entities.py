@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -15,14 +15,14 @@ from billwright.canon.tables import LegalEntityRow
 from billwright.issuing.tables import NumberSeriesRow
 from billwright.kernel.ids import new_id
 from billwright.tenancy.transaction import Tx
-from billwright_tenants.blueprint import Accounts, Bank, LegalEntity, Series
+from billwright_tenants.blueprint import Accounts, Bank, DocumentType, LegalEntity, Series
 from billwright_tenants.errors import BlueprintConflictError
 
 COLUMNS = ("name", "country", "currency", "time_zone", "profile")
-DEFAULT_SERIES = (
-    Series(document_type="invoice", pattern="{year}-{number:05d}"),
-    Series(document_type="credit_note", pattern="CN-{year}-{number:05d}"),
-)
+USUAL_PATTERNS: Final[dict[DocumentType, str]] = {
+    "invoice": "{code}-{{year}}-{{number:05d}}",
+    "credit_note": "{code}-CN-{{year}}-{{number:05d}}",
+}
 
 
 def apply_entities(tx: Tx, entities: Sequence[LegalEntity], changes: list[str]) -> None:
@@ -38,7 +38,7 @@ def apply_entities(tx: Tx, entities: Sequence[LegalEntity], changes: list[str]) 
 
 def _row(entity: LegalEntity, *, default: bool) -> dict[str, Any]:
     profile = {
-        "legal_name": entity.legal_name or entity.name,
+        "legal_name": entity.legal_name or "",
         "address": msgspec.to_builtins(entity.address),
         "tax_id": entity.tax_id,
         "registration": entity.registration,
@@ -98,14 +98,16 @@ def _differences(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
 
 
 def _series(tx: Tx, entity_id: UUID, entity: LegalEntity, changes: list[str]) -> None:
-    """One series per kind of document. What is listed not at all gets a usual pattern, so that issuing never lacks one."""
+    """One series per kind of document. One that is not listed gets a usual pattern, so that issuing never lacks it."""
     rows = tx.session.scalars(select(NumberSeriesRow).where(NumberSeriesRow.legal_entity_id == entity_id)).all()
     listed = {each.document_type: each for each in entity.series}
-    for usual in DEFAULT_SERIES:
-        mine = sorted((row for row in rows if row.document_type == usual.document_type), key=lambda row: row.year)
-        wanted = listed.get(usual.document_type)
+    for document_type, usual in USUAL_PATTERNS.items():
+        mine = sorted((row for row in rows if row.document_type == document_type), key=lambda row: row.year)
+        wanted = listed.get(document_type)
         if not mine:
-            _open_series(tx, entity_id, entity, wanted or usual, changes)
+            pattern = usual.format(code=entity.code)
+            opened = wanted or Series(document_type=document_type, pattern=pattern)
+            _open_series(tx, entity_id, entity, opened, changes)
         elif wanted is not None and mine[-1].pattern != wanted.pattern:
             _change_pattern(tx, mine, entity, wanted, changes)
 

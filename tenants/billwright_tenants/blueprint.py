@@ -25,6 +25,7 @@ Name = Annotated[str, Meta(min_length=1, max_length=120)]
 Line = Annotated[str, Meta(max_length=200)]
 Code = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$", description="Letters, digits, - and _")]
 Host = Annotated[str, Meta(pattern=r"^(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$")]
+DocumentType = Literal["invoice", "credit_note"]
 Percent = Annotated[Decimal, Meta(description="Percent, with at most two decimals: 19, 8.1")]
 
 
@@ -63,7 +64,7 @@ class Bank(Part, frozen=True, kw_only=True):
 class Series(Part, frozen=True, kw_only=True):
     """Numbers of one kind of document. With ``{year}`` in the pattern the count starts anew each year."""
 
-    document_type: Literal["invoice", "credit_note"] = "invoice"
+    document_type: DocumentType = "invoice"
     pattern: Annotated[str, Meta(min_length=1, max_length=60, description="As in ACME-{year}-{number:05d}")]
     start: Annotated[int, Meta(ge=1, le=10**9)] = 1
 

@@ -68,6 +68,7 @@ def _twice(path: str, values: Iterable[str], field: str = "") -> Iterator[str]:
 
 def _entities(entities: tuple[LegalEntity, ...]) -> Iterator[str]:
     yield from _twice("legal_entities", (entity.code for entity in entities), ".code")
+    yield from _same_numbers(entities)
     if sum(entity.default for entity in entities) > 1:
         yield "legal_entities: only one may be the default; the others are named by contracts."
     for number, entity in enumerate(entities):
@@ -85,6 +86,17 @@ def _entities(entities: tuple[LegalEntity, ...]) -> Iterator[str]:
             yield f"{path}.standard_tax_rate: {rate} is no percentage of 0 to 100 with at most two decimals."
         yield from _banks(path, entity)
         yield from _series(path, entity.series)
+
+
+def _same_numbers(entities: tuple[LegalEntity, ...]) -> Iterator[str]:
+    """Two series of one pattern would give two documents of the tenant one number."""
+    seen: set[str] = set()
+    for number, entity in enumerate(entities):
+        for place, series in enumerate(entity.series):
+            if series.pattern in seen:
+                path = f"legal_entities[{number}].series[{place}].pattern"
+                yield f"{path}: {series.pattern!r} is there twice; each series needs a pattern of its own."
+            seen.add(series.pattern)
 
 
 def _is_zone(name: str) -> bool:
@@ -123,7 +135,6 @@ def _stdnum(module: Any, text: str) -> str:
 
 def _series(path: str, series: tuple[Series, ...]) -> Iterator[str]:
     yield from _twice(f"{path}.series", (each.document_type for each in series), ".document_type")
-    yield from _twice(f"{path}.series", (each.pattern for each in series), ".pattern")
     for number, each in enumerate(series):
         rest = NUMBER.sub("", each.pattern.replace("{year}", ""))
         if len(NUMBER.findall(each.pattern)) != 1 or not PATTERN_TEXT.fullmatch(rest):
