@@ -1,0 +1,103 @@
+"""The words of the portal for states and roles, and what each state means: its label never stands on colour alone."""
+
+from typing import Final
+
+Status = tuple[str, str]
+"""Words, and one of ``quiet``, ``waiting``, ``blocked``, ``done``, ``overdue``."""
+
+ROLES: Final = {
+    "manager": "Manager",
+    "finance": "Finance",
+    "project_operations": "Project operations",
+    "contract_administrator": "Contract administrator",
+    "billing_clerk": "Billing clerk",
+    "manager_approver": "Manager approver",
+    "finance_approver": "Finance approver",
+    "collector": "Collector",
+    "integration_administrator": "Integration administrator",
+    "auditor": "Auditor",
+    "tenant_administrator": "Tenant administrator",
+}
+DETAILS: Final[dict[str, Status]] = {
+    "grouped": ("Draft", "quiet"),
+    "submitted": ("Being checked", "quiet"),
+    "clean": ("Checks passed", "quiet"),
+    "blocked": ("Held by a check", "blocked"),
+    "returned": ("Returned", "blocked"),
+    "awaiting_manager": ("Waits for manager", "waiting"),
+    "awaiting_finance": ("Waits for finance", "waiting"),
+    "approved": ("Approved", "done"),
+    "issued": ("Issued", "done"),
+    "document_ready": ("Issued, document made", "done"),
+    "document_failed": ("Issued, document failed", "blocked"),
+}
+PHASES: Final[dict[str, Status]] = {
+    "draft": ("Draft", "quiet"),
+    "validation_pending": ("In checks", "quiet"),
+    "manager_approved": ("Manager approved", "waiting"),
+    "finance_approved": ("Approved", "done"),
+    "issued": ("Issued", "done"),
+    "posted": ("Posted", "done"),
+    "disputed": ("Disputed", "overdue"),
+    "settled": ("Paid", "done"),
+    "credited": ("Credited", "quiet"),
+    "void": ("Void", "quiet"),
+    "written_off": ("Written off", "quiet"),
+}
+FINDING: Final[dict[str, Status]] = {
+    "blocking": ("Blocking", "blocked"),
+    "warning": ("Warning", "waiting"),
+    "info": ("Note", "quiet"),
+}
+STEP: Final[dict[str, Status]] = {
+    "waiting": ("Waiting", "waiting"),
+    "approved": ("Approved", "done"),
+    "returned": ("Returned", "blocked"),
+    "dropped": ("Dropped", "quiet"),
+}
+POSTING: Final[dict[str, Status]] = {
+    "intended": ("On its way", "quiet"),
+    "posted": ("Posted", "done"),
+    "failed": ("Failed", "blocked"),
+    "rejected": ("Rejected", "blocked"),
+    "mismatch": ("Does not agree", "blocked"),
+}
+DELIVERY: Final[dict[str, Status]] = {
+    "intended": ("On its way", "quiet"),
+    "sent": ("Sent", "done"),
+    "failed": ("Failed", "blocked"),
+    "refused": ("Refused", "blocked"),
+}
+DISPUTE: Final[dict[str, Status]] = {
+    "open": ("Open", "overdue"),
+    "upheld": ("Upheld", "done"),
+    "withdrawn": ("Withdrawn", "quiet"),
+    "credited": ("Credited", "done"),
+}
+MESSAGE: Final[dict[str, Status]] = {
+    "received": ("Received", "quiet"),
+    "applied": ("Applied", "done"),
+    "held": ("Held", "blocked"),
+    "superseded": ("Superseded", "quiet"),
+}
+TENANT: Final[dict[str, Status]] = {
+    "active": ("Active", "done"),
+    "suspended": ("Suspended", "blocked"),
+}
+ITEM_KINDS: Final = {"milestone": "Milestone", "time_entry": "Time", "expense": "Expense"}
+
+
+def role(name: str) -> str:
+    return ROLES.get(name) or name.replace("_", " ").capitalize()
+
+
+def look(table: dict[str, Status], name: str) -> Status:
+    """The entry, or the name itself in plain letters for one that a later release added."""
+    return table.get(name) or (name.replace("_", " ").capitalize(), "quiet")
+
+
+def phase(invoice_phase: str, detail: str = "") -> Status:
+    """Where an invoice stands: the detail where it says more than the phase."""
+    if invoice_phase in {"draft", "validation_pending", "manager_approved", "finance_approved", "issued"} and detail:
+        return DETAILS.get(detail) or look(PHASES, invoice_phase)
+    return look(PHASES, invoice_phase)
