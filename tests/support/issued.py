@@ -80,7 +80,7 @@ def _invoice(tx: Tx, invoice_id: UUID, number: str, customer_id: UUID, entity_id
         "net_minor": frozen.net_minor, "tax_minor": frozen.tax_minor, "gross_minor": frozen.gross_minor,
         "content_sha256": frozen.sha256(), "payment_terms_days": 30, "due_on": frozen.due_on,
         "issued_on": frozen.issued_on, "issued_at": tx.now, "number": number, "number_year": 2026,
-        "sequence_number": 42, "created_at": tx.now, "updated_at": tx.now, "phase_since": tx.now,
+        "sequence_number": None, "created_at": tx.now, "updated_at": tx.now, "phase_since": tx.now,
     }  # fmt: skip
     tx.session.execute(insert(InvoiceRow), [row])
 

@@ -7,17 +7,19 @@ from uuid import UUID
 import msgspec
 from litestar import Controller, get, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath, FromQuery
+from litestar.params import FromPath, FromQuery, QueryParameter
 
 from billwright.delivery.queries import list_deliveries, list_mailbox
 from billwright.delivery.retry_delivery import retry_delivery
 from billwright.delivery.tables import DeliveryRow, MailboxRow
 from billwright.kernel.actor import Actor
 from billwright.kernel.ids import read, show
-from billwright.kernel.paging import LIMIT_DEFAULT, CursorText, Limit, Page
+from billwright.kernel.paging import LIMIT_DEFAULT, LIMIT_MAX, CursorText, Page
 from billwright.tenancy.database import Database
 from billwright.tenancy.transaction import Tenant, transaction
 
+# Litestar takes a parameter's bounds from its own marker alone; msgspec's Meta is for bodies.
+Limit = Annotated[int, QueryParameter(ge=1, le=LIMIT_MAX, description=f"Rows wanted, 1 to {LIMIT_MAX}.")]
 State = Literal["intended", "sent", "failed", "refused"]
 InvoiceId = Annotated[str, msgspec.Meta(description="Only what was sent about this invoice: `inv_...`.")]
 
@@ -107,15 +109,15 @@ class DeliveriesController(Controller):
         tenant: NamedDependency[Tenant],
         actor: NamedDependency[Actor],
         invoice: FromQuery[InvoiceId | None] = None,
-        state: FromQuery[State | None] = None,
-        limit: FromQuery[Limit] = LIMIT_DEFAULT,
+        in_state: Annotated[State | None, QueryParameter(name="state")] = None,
+        limit: Limit = LIMIT_DEFAULT,
         cursor: FromQuery[CursorText | None] = None,
     ) -> Page[DeliveryView]:
         """Deliveries, newest first."""
         actor.require("invoice:read")
         invoice_id = read("inv", invoice) if invoice is not None else None
         with transaction(database, tenant, actor, read_only=True) as tx:
-            found = list_deliveries(tx, invoice_id=invoice_id, state=state, limit=limit, cursor=cursor)
+            found = list_deliveries(tx, invoice_id=invoice_id, state=in_state, limit=limit, cursor=cursor)
         return Page([view_delivery(row) for row in found.rows], found.next_cursor)
 
     @post("/deliveries/{delivery_id:str}/retry", status_code=202, sync_to_thread=True)
@@ -136,7 +138,7 @@ class DeliveriesController(Controller):
         database: NamedDependency[Database],
         tenant: NamedDependency[Tenant],
         actor: NamedDependency[Actor],
-        limit: FromQuery[Limit] = LIMIT_DEFAULT,
+        limit: Limit = LIMIT_DEFAULT,
         cursor: FromQuery[CursorText | None] = None,
     ) -> Page[MailView]:
         """Mails that were kept because no mail server is set, newest first."""

@@ -6,17 +6,19 @@ from typing import Annotated, Final, Literal
 import msgspec
 from litestar import Controller, get, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath, FromQuery
+from litestar.params import FromPath, FromQuery, QueryParameter
 
 from billwright.kernel.actor import Actor
 from billwright.kernel.ids import read, show
-from billwright.kernel.paging import LIMIT_DEFAULT, CursorText, Limit, Page
+from billwright.kernel.paging import LIMIT_DEFAULT, LIMIT_MAX, CursorText, Page
 from billwright.posting.queries import list_postings
 from billwright.posting.retry_posting import retry_posting
 from billwright.posting.tables import PostingRow
 from billwright.tenancy.database import Database
 from billwright.tenancy.transaction import Tenant, transaction
 
+# Litestar takes a parameter's bounds from its own marker alone; msgspec's Meta is for bodies.
+Limit = Annotated[int, QueryParameter(ge=1, le=LIMIT_MAX, description=f"Rows wanted, 1 to {LIMIT_MAX}.")]
 State = Literal["intended", "posted", "failed", "rejected", "mismatch"]
 InvoiceId = Annotated[str, msgspec.Meta(description="Only the postings of this invoice: `inv_...`.")]
 
@@ -63,16 +65,16 @@ class PostingsController(Controller):
         database: NamedDependency[Database],
         tenant: NamedDependency[Tenant],
         actor: NamedDependency[Actor],
-        state: FromQuery[State | None] = None,
+        in_state: Annotated[State | None, QueryParameter(name="state")] = None,
         invoice: FromQuery[InvoiceId | None] = None,
-        limit: FromQuery[Limit] = LIMIT_DEFAULT,
+        limit: Limit = LIMIT_DEFAULT,
         cursor: FromQuery[CursorText | None] = None,
     ) -> Page[PostingView]:
         """Postings, newest first."""
         actor.require("invoice:read")
         invoice_id = read("inv", invoice) if invoice is not None else None
         with transaction(database, tenant, actor, read_only=True) as tx:
-            found = list_postings(tx, state=state, invoice_id=invoice_id, limit=limit, cursor=cursor)
+            found = list_postings(tx, state=in_state, invoice_id=invoice_id, limit=limit, cursor=cursor)
         return Page([view_posting(row, name) for row, name in found.rows], found.next_cursor)
 
     @post("/{posting_id:str}/retry", status_code=202, sync_to_thread=True)

@@ -113,7 +113,7 @@ class _PinnedTransport(httpx.BaseTransport):
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         wanted = origin_of(request.url)
-        if self._origin is None or wanted != self._origin:
+        if wanted is None or wanted != self._origin:
             raise RejectedError(
                 f"The connector wanted to reach {request.url.scheme}://{request.url.netloc.decode('ascii', 'replace')}, which "
                 "is not the address in the connection's settings.",

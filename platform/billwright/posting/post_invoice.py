@@ -4,6 +4,7 @@ Looks before each post, so an attempt that died after the ERP had posted makes n
 and a disagreement are business matters on the desk; an ERP that does not answer is neither, and is tried again.
 """
 
+import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
@@ -46,6 +47,10 @@ from billwright.tenancy.transaction import Tenant, Tx, transaction
 _ENDED: Final = frozenset({"posted", "rejected", "mismatch"})
 
 
+class ConnectorBrokenError(Exception):
+    """A bug in a connector: its trace with secrets removed. Not a refusal; the job becomes a dead letter at once."""
+
+
 @dataclass(frozen=True, slots=True)
 class Books:
     """What posting needs, wired once per process. ``connectors``: name to connector, as ``available_connectors()``."""
@@ -75,6 +80,8 @@ def post_invoice(
         ConnectionMissingError: the tenant has no such connection.
         NotFoundError: no such issued invoice.
         TransientError, ThrottledError: not now; the attempt is recorded.
+        ConnectorBrokenError: the connector has a bug; the attempt is recorded.
+        SettingsInvalidError: its secrets cannot be opened.
     """
     try:
         with transaction(books.database, tenant, SYSTEM, trace_id=trace_id) as tx:
@@ -162,8 +169,11 @@ def _attempt(books: Books, tenant: Tenant, intent: Intent) -> Attempt:
         return _ended("failed", error, known)
     except (httpx.TransportError, ConnectionError, TimeoutError) as error:
         return _ended("failed", TransientError(f"The system does not answer: {error!r}"), known)
-    except Exception as error:  # a bug in a connector, or a key of ours that is wrong: recorded, then a dead letter
-        return Attempt(state="failed", error=redact(f"{type(error).__name__}: {error}", known), failure=error)
+    except DomainError as error:  # the operator's key is wrong: nothing that a connector saw
+        return Attempt(state="failed", error=str(error), failure=error)
+    except Exception as error:
+        trace = redact("".join(traceback.format_exception(error)), known)
+        return Attempt(state="failed", error=trace.strip().splitlines()[-1], failure=ConnectorBrokenError(trace))
 
 
 def _prepare(books: Books, tenant: Tenant, connection: ConnectionRow) -> tuple[Any, msgspec.Struct, msgspec.Struct]:
