@@ -1,7 +1,7 @@
 """``/v1/messages`` and ``/v1/hooks``: translate, call, translate."""
 
 from datetime import datetime
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 from litestar import Controller, Request, Response, get, post
@@ -9,7 +9,7 @@ from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import OpenAPIMediaType, Operation, RequestBody, Schema
 from litestar.openapi.spec.enums import OpenAPIType
-from litestar.params import FromPath, FromQuery
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter, RawBody
 from sqlalchemy import Row
 
 from billwright.intake.body import split_messages
@@ -144,7 +144,7 @@ class MessageController(Controller):
     )
     def store(
         self,
-        body: bytes,
+        body: RawBody,
         database: NamedDependency[Database],
         tenant: NamedDependency[Tenant],
         actor: NamedDependency[Actor],
@@ -163,13 +163,13 @@ class MessageController(Controller):
         actor: NamedDependency[Actor],
         limit: FromQuery[Limit] = LIMIT_DEFAULT,
         cursor: FromQuery[CursorText | None] = None,
-        state: FromQuery[State | None] = None,
-        type: FromQuery[str | None] = None,  # noqa: A002 - the word of the API
+        in_state: Annotated[State | None, QueryParameter(name="state")] = None,
+        event_type: Annotated[str | None, QueryParameter(name="type")] = None,
         source: FromQuery[str | None] = None,
     ) -> Page[MessageOut]:
         """Messages, newest first, without their data."""
         with transaction(database, tenant, actor, read_only=True) as tx:
-            found = list_messages(tx, limit=limit, cursor=cursor, state=state, event_type=type, source=source)
+            found = list_messages(tx, limit=limit, cursor=cursor, state=in_state, event_type=event_type, source=source)
         return Page(items=[MessageOut.of(row) for row in found.rows], next_cursor=found.next_cursor)
 
     @get("/{message_id:str}", operation_id="getMessage", sync_to_thread=True)
@@ -188,7 +188,7 @@ class MessageController(Controller):
     @post("/retry", operation_id="retryMessages", status_code=202, sync_to_thread=True)
     def retry(
         self,
-        data: RetryIn,
+        data: JSONBody[RetryIn],
         database: NamedDependency[Database],
         tenant: NamedDependency[Tenant],
         actor: NamedDependency[Actor],
@@ -202,7 +202,7 @@ class MessageController(Controller):
     @post("/replay", operation_id="replayMessages", status_code=200, sync_to_thread=True)
     def replay(
         self,
-        data: ReplayIn,
+        data: JSONBody[ReplayIn],
         database: NamedDependency[Database],
         tenant: NamedDependency[Tenant],
         actor: NamedDependency[Actor],
@@ -235,7 +235,7 @@ class HookController(Controller):
     def receive(
         self,
         connection: FromPath[str],
-        body: bytes,
+        body: RawBody,
         request: Request[Any, Any, Any],
         database: NamedDependency[Database],
         settings: NamedDependency[Settings],

@@ -7,7 +7,7 @@ import hashlib
 import re
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
 from msgspec import Meta
@@ -36,17 +36,20 @@ class CloudEventIn(msgspec.Struct, frozen=True, kw_only=True):
     data: msgspec.Raw = msgspec.Raw(b"null")
 
 
-_STRICT: Final = msgspec.defstruct(
-    "StrictCloudEventIn",
-    # Extensions of the CloudEvents documentation that say nothing about the fact itself.
-    [(name, Any, None) for name in ("traceparent", "tracestate", "partitionkey", "recordedtime", "expirytime")],
-    bases=(CloudEventIn,),
-    frozen=True,
-    kw_only=True,
-    forbid_unknown_fields=True,
-)
-_STRICT_DECODER: Final[msgspec.json.Decoder[CloudEventIn]] = msgspec.json.Decoder(_STRICT)
+class _StrictEventIn(CloudEventIn, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """With the extensions of the CloudEvents documentation that say nothing about the fact itself."""
+
+    traceparent: Any = None
+    tracestate: Any = None
+    partitionkey: Any = None
+    recordedtime: Any = None
+    expirytime: Any = None
+
+
+_STRICT_DECODER: Final = msgspec.json.Decoder(_StrictEventIn)
 _DECODER: Final = msgspec.json.Decoder(CloudEventIn)
+Event = TypeVar("Event", bound=CloudEventIn)
+
 _YEARS: Final = range(1900, 3000)
 _NUMBER_SIZE_MAX: Final = 1_000
 _NUL: Final = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
@@ -83,7 +86,7 @@ def decode_event(raw: msgspec.Raw | bytes) -> CloudEventIn:
         return event
 
 
-def _decode(decoder: msgspec.json.Decoder[CloudEventIn], raw: msgspec.Raw | bytes) -> CloudEventIn:
+def _decode(decoder: msgspec.json.Decoder[Event], raw: msgspec.Raw | bytes) -> Event:
     try:
         return decoder.decode(raw)
     except msgspec.ValidationError as error:

@@ -4,7 +4,7 @@ from typing import Any, Final
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import Row, Text, cast, func, select
+from sqlalchemy import Text, cast, func, select
 
 from billwright.intake.tables import DropFileRow, SourceMessageRow
 from billwright.kernel.errors import NotFoundError
@@ -28,8 +28,8 @@ def list_messages(
     state: str | None = None,
     event_type: str | None = None,
     source: str | None = None,
-) -> Slice[Row[Any]]:
-    """Messages without their data, newest first.
+) -> Slice[Any]:
+    """Rows of messages without their data, newest first.
 
     Raises:
         PermissionDeniedError: the actor may not read messages.

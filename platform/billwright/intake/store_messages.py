@@ -7,8 +7,8 @@ from typing import Any, Final, Literal
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import Text, column, select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import Text, cast, column, func, literal_column, select
+from sqlalchemy.dialects.postgresql import JSONB, insert
 
 from billwright.audit.record import record
 from billwright.canon.recordset import parameters, recordset, table_of
@@ -101,9 +101,14 @@ class _Item:
 
 _TABLE: Final = table_of(SourceMessageRow)
 _INCOMING: Final = recordset([_TABLE.c[name] for name in _Row.__struct_fields__])
+_JSON_NULL: Final = cast(literal_column("'null'"), JSONB())
 _STORE: Final = (
     insert(_TABLE)
-    .from_select(list(_Row.__struct_fields__), select(*_INCOMING.c))
+    .from_select(
+        list(_Row.__struct_fields__),
+        # JSON's null is data like any other; as a column of a recordset it would arrive as no value at all.
+        select(*(func.coalesce(each, _JSON_NULL) if each.name == "data" else each for each in _INCOMING.c)),
+    )
     .on_conflict_do_nothing(index_elements=["source", "message_id"])
     .returning(_TABLE.c.id)
 )
