@@ -11,11 +11,19 @@ from billwright.kernel.errors import DomainError
 # To add one: write cli/<name with underscores>_command.py with a click command called `command`,
 # then a line here: name, import path, and the sentence that `billwright --help` shows.
 COMMANDS: Final = {
+    "import": ("billwright.cli.import_command:command", "Import records of the past into sandbox tenants."),
     "up": ("billwright.cli.up_command:command", "Start everything on this machine, until Ctrl-C."),
     "api": ("billwright.cli.api_command:command", "Serve API and portal."),
     "dispatcher": ("billwright.cli.dispatcher_command:command", "Find due jobs and wake workers."),
     "worker": ("billwright.cli.worker_command:command", "Work off queues."),
+    "migrate": ("billwright.cli.migrate_command:command", "Bring the database to this release."),
+    "partner": ("billwright.cli.partner_command:command", "Create and change partners, make their tokens."),
+    "tenant": ("billwright.cli.tenant_command:command", "Create, change, suspend and list tenants."),
     "servers": ("billwright.cli.servers_command:command", "Run the embedded PostgreSQL and Redis until Ctrl-C."),
+    "check-invariants": (
+        "billwright.cli.check_invariants_command:command",
+        "Check what must always hold, and name what breaks it.",
+    ),
 }
 
 
