@@ -109,6 +109,7 @@ def map_contract(data: msgspec.Raw, settings: Settings) -> list[Canonical]:
         value=finite(row.original_total_value, "original_total_value"),
         value_raw=short(row.total_raw or "") if unchanged else "",
         acceptance_settles_after_days=settings.acceptance_settles_after_days,
+        grouping="each",  # these firms sent one invoice per milestone
     )
     return [customer, project, contract]
 

@@ -91,6 +91,8 @@ def _period_end(row: AnyRow, entity: LegalEntityRow) -> datetime | None:
 
 def _group_key(row: AnyRow, entity: LegalEntityRow) -> str:
     period = f"{row.service_to:%Y-%m}" if row.service_to else ""
+    if row.grouping == "each":
+        period = str(row.id)
     return f"{entity.code}|{row.customer_id}|{row.project_id or row.contract_id}|{row.currency}|{period}"
 
 

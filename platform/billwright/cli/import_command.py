@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 from rich.console import Console
@@ -18,6 +18,7 @@ from billwright.cli.importing import Fed, Feeder, choose, find_connection
 from billwright.cli.processes import with_master_key
 from billwright.extension.folders import Folder, FolderSource, TenantSeed
 from billwright.extension.loading import available_connectors
+from billwright.extension.manifest import Manifest
 from billwright.kernel.actor import SYSTEM
 from billwright.kernel.settings import Settings, read_settings
 from billwright.tenancy.database import Database
@@ -29,6 +30,8 @@ from billwright_migrations.run import upgrade_all
 from billwright_tenants.apply import apply_blueprint
 from billwright_tenants.blueprint import Blueprint
 from billwright_tenants.reading import convert
+
+RULES: Final = ("acceptance_present", "change_order_signed", "purchase_order", "evidence_attached", "duplicate_billing")
 
 
 @click.group()
@@ -43,9 +46,7 @@ def command() -> None:
 @click.option("--shuffle", type=int, metavar="SEED", help="Feed everything out of order before anything is billed.")
 @click.option("--repeat", type=click.IntRange(min=1), default=1, help="Feed everything N times.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
-def agreements(
-    folder: Path, partner: str, limit: int | None, shuffle: int | None, repeat: int, as_json: bool
-) -> None:
+def agreements(folder: Path, partner: str, limit: int | None, shuffle: int | None, repeat: int, as_json: bool) -> None:
     """Milestone agreements: each supplier becomes a tenant, the buyer its customer."""
     with _database() as (settings, database):
         result = run_import(
@@ -96,8 +97,9 @@ def run_import(
         RejectedError: the folder holds none of the record's files.
     """
     module = available_connectors()[connector]
-    assert isinstance(module, FolderSource)
-    content = module.read_folder(folder, module.manifest.settings_model())
+    assert isinstance(module, FolderSource), connector
+    manifest: Manifest = module.manifest  # type: ignore[attr-defined]  # a connector module has both, no protocol says so
+    content = module.read_folder(folder, manifest.settings_model())
     database = database.with_subscriptions(subscriptions())
     feeder = Feeder(database, spine_handlers(), Fed())
     report = Report()
@@ -115,9 +117,7 @@ def _refused(content: Folder, fed: Fed) -> list[dict[str, Any]]:
     return [asdict(refusal) for refusal in content.refused] + fed.refused
 
 
-def _onboard(
-    database: Database, settings: Settings, partner: str, seed: TenantSeed, connector: str
-) -> Tenant:
+def _onboard(database: Database, settings: Settings, partner: str, seed: TenantSeed, connector: str) -> Tenant:
     blueprint = import_blueprint(f"{partner}-{seed.slug}"[:40].rstrip("-"), seed, connector)
     applied = apply_blueprint(database, partner, blueprint, SYSTEM, master_key=settings.master_key or "")
     return load_tenant(database, applied.tenant.slug)
@@ -145,10 +145,7 @@ def import_blueprint(slug: str, seed: TenantSeed, connector: str) -> Blueprint:
                 }
             ],
             "connections": [{"name": connector, "connector": connector, "source": f"record:{connector}"}],
-            "rules": [
-                {"name": name}
-                for name in ("acceptance_present", "change_order_signed", "purchase_order", "evidence_attached", "duplicate_billing")
-            ],
+            "rules": [{"name": name} for name in RULES],
             "approvals": [{"name": "imported record", "steps": []}],
             "reminders": [],
             "deliver_by_mail": False,

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-
 import msgspec
 from sqlalchemy import select
 
@@ -51,7 +50,13 @@ class Feeder:
     fed: Fed
 
     def feed(
-        self, tenant: Tenant, connection: Connection, records: Sequence[FolderRecord], *, shuffle: int | None, repeat: int
+        self,
+        tenant: Tenant,
+        connection: Connection,
+        records: Sequence[FolderRecord],
+        *,
+        shuffle: int | None,
+        repeat: int,
     ) -> None:
         """All of a tenant's records, ``repeat`` times over."""
         if not records:
@@ -167,5 +172,3 @@ def choose(folder: Folder, limit: int | None) -> list[tuple[str, list[FolderReco
         by_tenant[record.tenant].append(record)
     slugs = [seed.slug for seed in folder.tenants][:limit]
     return [(slug, by_tenant[slug]) for slug in slugs]
-
-

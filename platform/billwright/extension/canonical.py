@@ -94,7 +94,11 @@ class PurchaseOrder(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 
 
 class Contract(Canonical, frozen=True, kw_only=True):
-    """Version 1 of an agreement; later versions come from change orders only."""
+    """Version 1 of an agreement; later versions come from change orders only.
+
+    ``grouping``: what is ready goes on an invoice at once (``immediate``, with what else is ready), when its month is over
+    (``monthly``), or each thing on an invoice of its own (``each``).
+    """
 
     kind: ClassVar[str] = "contract"
     number: Name
@@ -107,7 +111,7 @@ class Contract(Canonical, frozen=True, kw_only=True):
     value: Decimal | None = None
     value_raw: Short = ""
     billing: Literal["fixed_price", "time_and_materials", "mixed"] = "fixed_price"
-    grouping: Literal["immediate", "monthly"] = "immediate"
+    grouping: Literal["immediate", "monthly", "each"] = "immediate"
     acceptance_required: bool = True
     purchase_order: PurchaseOrder | None = None
     payment_terms_days: Annotated[int, Meta(ge=0, le=365)] | None = None
