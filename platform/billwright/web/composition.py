@@ -8,17 +8,26 @@ from typing import Any, Final
 
 from litestar import Controller
 
+from billwright.delivery.send_mail import Post
+from billwright.delivery.smtp import parse_smtp_url
+from billwright.documents.mail import MailRenderer
 from billwright.documents.render import Renderer
 from billwright.documents.store import FileStore
+from billwright.extension.loading import available_connectors
 from billwright.jobs.handlers import Handler, Handlers
 from billwright.kernel.events import DomainEvent, JobSpec, Subscriptions
 from billwright.kernel.settings import Settings
+from billwright.posting.post_invoice import Books
 from billwright.tenancy.database import Database
+from billwright.web.portal import app as portal
+from billwright_tenants import api as onboarding
 
 # In the order in which work flows.
 SPINE: Final = ("intake", "billing", "checks", "approvals", "issuing", "receivables")
-AFTER_ISSUE: Final = ("documents",)
-ROOMS_WITH_API: Final = ("identity", "documents")
+AFTER_ISSUE: Final = ("documents", "delivery", "posting", "collections")
+ROOMS_WITH_API: Final = (
+    "identity", "intake", "canon", "jobs", "audit", "documents", "delivery", "posting", "receivables",
+)  # fmt: skip
 
 
 def _jobs(room: str) -> ModuleType:
@@ -48,19 +57,25 @@ def spine_handlers() -> Handlers:
 
 def all_handlers(settings: Settings, database: Database) -> Handlers:
     """Everything that workers can do in this install."""
-    store, renderer = FileStore(settings.files), Renderer()
+    store, mails = FileStore(settings.files), MailRenderer()
+    server = parse_smtp_url(settings.smtp_url) if settings.smtp_url else None
+    post = Post(database=database, store=store, server=server)
+    books = Books(database=database, connectors=available_connectors(), settings=settings)
     return Handlers.of(
         *spine_handlers().by_kind.values(),
-        *_jobs("documents").handlers(database, store, renderer),
+        *_jobs("documents").handlers(database, store, Renderer()),
+        *_jobs("delivery").handlers(post, mails),
+        *_jobs("posting").handlers(books),
+        *_jobs("collections").handlers(post, mails),
     )
 
 
 def controllers() -> list[type[Controller]]:
-    """Controllers of all rooms."""
+    """Controllers of all rooms, of onboarding, and the portal's."""
     found: list[type[Controller]] = []
     for room in ROOMS_WITH_API:
         found.extend(import_module(f"billwright.{room}.api").CONTROLLERS)
-    return found
+    return [*found, *onboarding.CONTROLLERS, *portal.CONTROLLERS]
 
 
 def dependencies(settings: Settings) -> dict[str, object]:

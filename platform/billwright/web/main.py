@@ -7,6 +7,7 @@ from billwright.tenancy.database import Database, open_database
 from billwright.web.app import make_app
 from billwright.web.composition import controllers, dependencies, subscriptions
 from billwright.web.logging import configure_logging
+from billwright.web.portal.app import problem_page
 from billwright.web.services import Services
 
 
@@ -22,5 +23,7 @@ def create_app() -> Litestar:
     settings = read_settings()
     configure_logging(settings)
     database = database_of(settings)
-    services = Services(settings=settings, database=database, dependencies=dependencies(settings))
+    services = Services(
+        settings=settings, database=database, dependencies=dependencies(settings), problem_page=problem_page
+    )
     return make_app(services, controllers())
