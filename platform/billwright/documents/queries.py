@@ -39,10 +39,6 @@ class FrozenInvoice:
     content: InvoiceContent
     content_sha256: str
 
-    @property
-    def shown_id(self) -> str:
-        return show("inv", self.id)
-
 
 def frozen_invoice(tx: Tx, invoice_id: UUID) -> FrozenInvoice:
     """The issued invoice.

@@ -120,7 +120,7 @@ def _intend(tx: Tx, invoice_id: UUID, name: str) -> Intent | None:
         "id": new_id(),
         "invoice_id": invoice_id,
         "connection_id": connection.id,
-        "key": frozen.shown_id,
+        "key": str(invoice_id),  # no prefix: some systems take an underscore for a wildcard when they look it up
         "state": "intended",
         "attempts": 0,
         "intended_at": tx.now,

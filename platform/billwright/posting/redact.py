@@ -8,6 +8,7 @@ from urllib.parse import quote, quote_plus
 import msgspec
 
 HIDDEN: Final = "[removed]"
+NAMES: Final = frozenset({"user", "username", "login"})  # say who, which a person who mends it must see
 _SHORT: Final = 3  # characters up to which a secret would hide too much of the text, and is none
 _HEADER: Final = re.compile(r"(?im)^(\s*(?:proxy-)?authorization|cookie|set-cookie|x-api-key)(\s*:\s*).*$")
 _FIELD: Final = re.compile(
@@ -17,7 +18,7 @@ _BEARER: Final = re.compile(r"(?i)\b(bearer|basic|session)\s+[A-Za-z0-9+/=._~-]{
 
 
 def secret_texts(secrets: msgspec.Struct | None) -> list[str]:
-    """Every text in ``secrets`` with the forms in which it goes over the wire, longest first."""
+    """Every text in ``secrets`` but the user's name, with the forms in which it goes over the wire, longest first."""
     texts: set[str] = set()
     _collect(msgspec.to_builtins(secrets) if secrets is not None else None, texts)
     forms = {form for text in texts for form in _forms(text)}
@@ -28,8 +29,9 @@ def _collect(value: object, texts: set[str]) -> None:
     if isinstance(value, str) and len(value) > _SHORT:
         texts.add(value)
     elif isinstance(value, dict):
-        for part in value.values():
-            _collect(part, texts)
+        for name, part in value.items():
+            if name not in NAMES:
+                _collect(part, texts)
     elif isinstance(value, list | tuple):
         for part in value:
             _collect(part, texts)
