@@ -1,8 +1,9 @@
 """Ledger accounts of a legal entity: its profile's ``accounts``, else a common small chart."""
 
-from collections.abc import Iterable
+from datetime import date, datetime
 from typing import Any, Final
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import msgspec
 from sqlalchemy import select
@@ -11,9 +12,10 @@ from billwright.canon.tables import LegalEntityRow
 from billwright.tenancy.transaction import Tx
 
 
-class Accounts(msgspec.Struct, frozen=True, kw_only=True):
-    """Account numbers, or names, as the tenant's ledger has them."""
+class Books(msgspec.Struct, frozen=True, kw_only=True):
+    """Account numbers, or names, as the tenant's ledger has them; ``time_zone`` says which day it is there."""
 
+    time_zone: str = "UTC"
     receivable: str = "1200"
     revenue: str = "4000"
     tax: str = "2200"
@@ -21,17 +23,21 @@ class Accounts(msgspec.Struct, frozen=True, kw_only=True):
     deposits: str = "2300"
     """Money of customers that no receivable took yet."""
 
+    def today(self, now: datetime) -> date:
+        return now.astimezone(ZoneInfo(self.time_zone)).date()
 
-COMMON: Final = Accounts()
+
+ACCOUNTS: Final = ("receivable", "revenue", "tax", "bank", "deposits")
 
 
-def accounts_of(profile: dict[str, Any]) -> Accounts:
+def books_of(profile: dict[str, Any], time_zone: str) -> Books:
     """The accounts that ``profile`` names; those that it leaves out are the common ones."""
     given = profile.get("accounts") or {}
-    return Accounts(**{name: str(given[name]) for name in Accounts.__struct_fields__ if given.get(name)})
+    return Books(time_zone=time_zone, **{name: str(given[name]) for name in ACCOUNTS if given.get(name)})
 
 
-def read_accounts(tx: Tx, entity_ids: Iterable[UUID]) -> dict[UUID, Accounts]:
-    """Accounts of the entities. One statement."""
-    query = select(LegalEntityRow.id, LegalEntityRow.profile).where(LegalEntityRow.id.in_(sorted(set(entity_ids))))
-    return {row.id: accounts_of(row.profile) for row in tx.session.execute(query)}
+def read_books(tx: Tx) -> dict[UUID, Books]:
+    """The books of all legal entities of the tenant, in the order of their codes. One statement: they are few."""
+    query = select(LegalEntityRow.id, LegalEntityRow.profile, LegalEntityRow.time_zone)
+    rows = tx.session.execute(query.order_by(LegalEntityRow.code))
+    return {row.id: books_of(row.profile, row.time_zone) for row in rows}

@@ -6,7 +6,7 @@ from billwright.audit.record import entry_values, record_many
 from billwright.issuing.events import InvoicesIssued, IssuedInvoice
 from billwright.jobs.enqueue import publish
 from billwright.kernel.ids import new_id
-from billwright.receivables.accounts import Accounts, read_accounts
+from billwright.receivables.accounts import Books, read_books
 from billwright.receivables.events import ReceivablesOpened
 from billwright.receivables.journal import Entry, Line, book, insert_rows
 from billwright.receivables.tables import ReceivableRow
@@ -20,7 +20,7 @@ def open_receivables(tx: Tx, event: InvoicesIssued) -> None:
     """
     if not event.invoices:
         return
-    accounts = read_accounts(tx, (invoice.legal_entity_id for invoice in event.invoices))
+    books = read_books(tx)
     rows, entries, audits = [], [], []
     for invoice in event.invoices:
         content = invoice.content
@@ -45,7 +45,7 @@ def open_receivables(tx: Tx, event: InvoicesIssued) -> None:
                 kind="invoice",
                 subject_id=invoice.invoice_id,
                 booked_on=content.issued_on,
-                lines=_lines(invoice, receivable_id, accounts[invoice.legal_entity_id]),
+                lines=_lines(invoice, receivable_id, books[invoice.legal_entity_id]),
             )
         )
         after = {"invoice_id": invoice.invoice_id, "gross_minor": content.gross_minor, "currency": content.currency}
@@ -57,18 +57,18 @@ def open_receivables(tx: Tx, event: InvoicesIssued) -> None:
     publish(tx, ReceivablesOpened(customers=tuple(sorted(customers))))
 
 
-def _lines(invoice: IssuedInvoice, receivable_id: UUID, accounts: Accounts) -> tuple[Line, ...]:
+def _lines(invoice: IssuedInvoice, receivable_id: UUID, books: Books) -> tuple[Line, ...]:
     """Debit what the customer owes; credit revenue, and tax once per rate."""
     content = invoice.content
     currency = content.currency
-    taxes = (Line(account=accounts.tax, currency=currency, amount_minor=-tax.tax_minor) for tax in content.taxes)
+    taxes = (Line(account=books.tax, currency=currency, amount_minor=-tax.tax_minor) for tax in content.taxes)
     return (
         Line(
-            account=accounts.receivable,
+            account=books.receivable,
             currency=currency,
             amount_minor=content.gross_minor,
             receivable_id=receivable_id,
         ),
-        Line(account=accounts.revenue, currency=currency, amount_minor=-content.net_minor),
+        Line(account=books.revenue, currency=currency, amount_minor=-content.net_minor),
         *taxes,
     )

@@ -20,7 +20,9 @@ class ReceivableRow(TenantBase):
         Index("ix_receivable_open", "customer_id", "due_on", postgresql_where=text("open_minor <> 0")),
         Index("ix_receivable_number_key", "number_key"),
         UniqueConstraint("invoice_id"),
-        CheckConstraint("abs(open_minor) <= abs(gross_minor) AND sign(open_minor) IN (0, sign(gross_minor))", name="open"),
+        CheckConstraint(
+            "abs(open_minor) <= abs(gross_minor) AND sign(open_minor) IN (0, sign(gross_minor))", name="open"
+        ),
     )
     id: Mapped[UUID] = mapped_column(primary_key=True)
     invoice_id: Mapped[UUID]

@@ -1,0 +1,154 @@
+"""Use case of a job: the mail of a reminder, said with what is true when it is sent."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy import select
+
+from billwright.audit.record import record
+from billwright.canon.tables import CustomerRow
+from billwright.collections import queries
+from billwright.collections.position import OpenItem, net_items
+from billwright.collections.tables import ReminderRow
+from billwright.delivery.message import MailToSend
+from billwright.delivery.send_mail import Outcome, Post, send_mail
+from billwright.documents.after_issue import tell
+from billwright.documents.mail import MailRenderer, MilestoneFact, OpenDocument, ReminderStep, reminder_page
+from billwright.documents.queries import read_brand
+from billwright.documents.sets import MAIL_SETS
+from billwright.issuing.content import InvoiceContent, LineContent
+from billwright.kernel.actor import SYSTEM
+from billwright.kernel.brand import Brand
+from billwright.tenancy.configuration import read_configuration
+from billwright.tenancy.transaction import Tenant, Tx, transaction
+
+TONES: Final[Mapping[str, ReminderStep]] = {"friendly": 1, "firm": 2, "final": 3}
+PAY_WITHIN: Final = timedelta(days=7)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Letter:
+    """What the mail says, gathered in one transaction."""
+
+    reminder: ReminderRow
+    recipient: str
+    contact: str
+    documents: tuple[tuple[OpenItem, queries.Document], ...]
+    today: date
+    template_set: str
+
+
+def mail_reminder(
+    post: Post, renderer: MailRenderer, tenant: Tenant, reminder_id: UUID, *, trace_id: str | None = None
+) -> None:
+    """Send the reminder to the customer's billing e-mail, over what is still open of what it was decided for.
+
+    Paid, disputed or credited in between: what is left is asked for; when nothing is left, nothing is sent.
+
+    Raises:
+        NotFoundError: no such reminder.
+        TransientError: the mail server does not take it now; the attempt is recorded.
+    """
+    with transaction(post.database, tenant, SYSTEM, trace_id=trace_id) as tx:
+        letter = _gather(tx, queries.get_reminder(tx, reminder_id))
+        if not letter.documents:
+            record(tx, "reminder.dropped", "reminder", reminder_id, reason="Nothing was left to ask for.")
+            return
+    mail = reminder_mail(renderer, letter, read_brand(post.database, tenant))
+
+    def afterwards(tx: Tx, outcome: Outcome) -> None:
+        if outcome.state == "sent":
+            for item, _ in letter.documents:
+                tell(
+                    tx,
+                    item.invoice_id,
+                    "reminder.sent",
+                    f"Reminder {letter.reminder.step} ({letter.reminder.tone}) e-mailed to {outcome.recipient}.",
+                    reminder_id=reminder_id,
+                )
+
+    send_mail(post, tenant, mail, afterwards=afterwards, trace_id=trace_id)
+
+
+def _gather(tx: Tx, reminder: ReminderRow) -> Letter:
+    debtor = (reminder.legal_entity_id, reminder.customer_id, reminder.currency)
+    named = {UUID(each["receivable_id"]) for each in reminder.positions}
+    customer = tx.session.scalars(select(CustomerRow).where(CustomerRow.id == reminder.customer_id)).one()
+    configuration = read_configuration(tx)
+    items: list[OpenItem] = []
+    today = tx.now.date()
+    for account in queries.read_accounts(tx, {debtor}):
+        today = tx.now.astimezone(account.zone).date()
+        items = net_items((item for item in account.items if item.receivable_id in named), account.unapplied_minor)
+    documents = queries.documents_of(tx, [item.invoice_id for item in items])
+    chosen = configuration.documents.template_set
+    return Letter(
+        reminder=reminder,
+        recipient=customer.billing_email or "",
+        contact=customer.contacts[0]["name"] if customer.contacts else "",
+        documents=tuple((item, documents[item.invoice_id]) for item in items),
+        today=today,
+        template_set=chosen if chosen in MAIL_SETS else MAIL_SETS[0],
+    )
+
+
+def reminder_mail(renderer: MailRenderer, letter: Letter, brand: Brand) -> MailToSend:
+    """The mail in the customer's language and the firm's brand. Pure."""
+    reminder = letter.reminder
+    latest = max((document.content for _, document in letter.documents), key=lambda content: content.issued_on)
+    page = reminder_page(
+        [_open_document(item, document) for item, document in letter.documents],
+        step=TONES[reminder.tone],
+        currency=reminder.currency,
+        brand=brand,
+        language=reminder.language,
+        today=letter.today,
+        pay_by=letter.today + PAY_WITHIN,
+        contact=letter.contact,
+        bank=latest.bank,
+    )
+    rendered = renderer.render_mail(page, template_set=letter.template_set)
+    return MailToSend(
+        key=f"reminder:{reminder.key}",
+        subject_kind="reminder",
+        subject_id=reminder.id,
+        recipient=letter.recipient,
+        sender_name=brand.name,
+        sender_email=brand.support_email or latest.seller.email,
+        subject=rendered.subject,
+        html=rendered.html,
+        text=rendered.text,
+    )
+
+
+def _open_document(item: OpenItem, document: queries.Document) -> OpenDocument:
+    content = document.content
+    return OpenDocument(
+        number=document.number,
+        due_on=item.due_on,
+        open_minor=item.open_minor,
+        disputed_minor=item.disputed_minor,
+        project=_project(content),
+        milestones=_milestones(content.lines),
+    )
+
+
+def _project(content: InvoiceContent) -> str:
+    return ", ".join(dict.fromkeys(line.project for line in content.lines if line.project))
+
+
+def _milestones(lines: Sequence[LineContent]) -> tuple[MilestoneFact, ...]:
+    """Each milestone once, with its acceptance, in the order of the lines."""
+    facts = (
+        MilestoneFact(
+            name=f"{line.milestone_number} {line.milestone_name or line.description}".strip(),
+            accepted_on=line.accepted_on,
+            accepted_by=line.accepted_by,
+        )
+        for line in lines
+        if line.milestone_number or line.milestone_name
+    )
+    return tuple(dict.fromkeys(facts))

@@ -1,0 +1,44 @@
+"""How old open items are. Pure."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from typing import Final, Literal
+
+Bucket = Literal["not_due", "1_30", "31_60", "61_90", "over_90"]
+BUCKETS: Final[tuple[Bucket, ...]] = ("not_due", "1_30", "31_60", "61_90", "over_90")
+_LAST_DAY: Final[tuple[tuple[Bucket, int], ...]] = (("not_due", 0), ("1_30", 30), ("31_60", 60), ("61_90", 90))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Aged:
+    """Open amounts of one currency by days past their due date, in minor units."""
+
+    currency: str
+    by_bucket: dict[Bucket, int]
+
+    @property
+    def total_minor(self) -> int:
+        return sum(self.by_bucket.values())
+
+    @property
+    def overdue_minor(self) -> int:
+        return self.total_minor - self.by_bucket["not_due"]
+
+
+def bucket_of(due_on: date, today: date) -> Bucket:
+    """The bucket of something due on ``due_on``: on the day itself it is not late yet."""
+    days = (today - due_on).days
+    for bucket, last in _LAST_DAY:
+        if days <= last:
+            return bucket
+    return "over_90"
+
+
+def age(items: Iterable[tuple[str, date, int]], today: date) -> list[Aged]:
+    """``items`` are (currency, due date, open amount); one row per currency, by its code."""
+    sums: dict[str, dict[Bucket, int]] = {}
+    for currency, due_on, open_minor in items:
+        row = sums.setdefault(currency, dict.fromkeys(BUCKETS, 0))
+        row[bucket_of(due_on, today)] += open_minor
+    return [Aged(currency=currency, by_bucket=sums[currency]) for currency in sorted(sums)]

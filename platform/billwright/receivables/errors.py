@@ -1,0 +1,23 @@
+"""Refusals of receivables."""
+
+from typing import ClassVar
+
+from billwright.kernel.errors import ConflictError, InputInvalidError
+
+
+class PaymentKnownError(ConflictError):
+    """The reference belongs to another payment. Status 409."""
+
+    code: ClassVar[str] = "payment-known"
+
+
+class AmountNotOpenError(InputInvalidError):
+    """More than is open on the receivable or left of the payment. Status 422."""
+
+    code: ClassVar[str] = "amount-not-open"
+
+
+class CurrencyDiffersError(InputInvalidError):
+    """Payment and receivable are in different currencies. Status 422."""
+
+    code: ClassVar[str] = "currency-differs"
