@@ -29,6 +29,7 @@ PREFIXES: Final = frozenset(
         "grt",
         "inv",
         "job",
+        "jrn",
         "lin",
         "mil",
         "mai",
