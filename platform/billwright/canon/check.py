@@ -7,7 +7,8 @@ What comes from a connector's mapping must pass ``check_storable``; what a sende
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal, InvalidOperation
-from typing import Any, Final
+from functools import cache
+from typing import Any, Final, get_args, get_type_hints
 
 import msgspec
 
@@ -39,19 +40,37 @@ def check_storable(item: Canonical) -> None:
         InputInvalidError: ``field`` is the path in the object.
     """
     for path, value in _leaves(item, ""):
-        if isinstance(value, str):
-            if "\x00" in value:
-                raise InputInvalidError("This text holds a NUL character; leave it out.", field=path)
-        elif isinstance(value, datetime):
-            if value.tzinfo is None:
-                raise InputInvalidError(
-                    "This moment has no time zone; write it as 2026-03-01T09:30:00+01:00.", field=path
-                )
-            _check_year(value, path)
-        elif isinstance(value, date):
-            _check_year(value, path)
-        elif isinstance(value, Decimal):
-            _check_size(value, path)
+        if isinstance(value, str) and "\x00" in value:
+            raise InputInvalidError("This text holds a NUL character; leave it out.", field=path)
+    check_values(item)
+
+
+def check_values(item: msgspec.Struct, path: str = "") -> None:
+    """``check_storable`` for an object whose texts are known to be sound: numbers, dates and moments only.
+
+    Raises:
+        InputInvalidError: ``field`` is the path in the object.
+    """
+    for name in _value_fields(type(item)):
+        value = getattr(item, name)
+        if value is not None:
+            _check_value(value, path + name)
+
+
+def _check_value(value: Any, path: str) -> None:
+    if isinstance(value, Decimal):
+        _check_size(value, path)
+    elif isinstance(value, datetime):
+        if value.tzinfo is None:
+            raise InputInvalidError("This moment has no time zone; write it as 2026-03-01T09:30:00+01:00.", field=path)
+        _check_year(value, path)
+    elif isinstance(value, date):
+        _check_year(value, path)
+    elif isinstance(value, tuple):
+        for index, inner in enumerate(value):
+            _check_value(inner, f"{path}[{index}]")
+    else:
+        check_values(value, f"{path}.")
 
 
 def check_sense(item: Canonical) -> list[tuple[str, str]]:
@@ -85,14 +104,25 @@ def check_sense(item: Canonical) -> list[tuple[str, str]]:
 def _leaves(value: Any, path: str) -> Iterator[tuple[str, Any]]:
     if isinstance(value, msgspec.Struct):
         for name in value.__struct_fields__:
-            inner = getattr(value, name)
-            if inner is not None and inner != "":
-                yield from _leaves(inner, f"{path}.{name}" if path else name)
+            yield from _leaves(getattr(value, name), f"{path}.{name}" if path else name)
     elif isinstance(value, tuple):
         for index, inner in enumerate(value):
             yield from _leaves(inner, f"{path}[{index}]")
     else:
         yield path, value
+
+
+@cache
+def _value_fields(model: type[msgspec.Struct]) -> tuple[str, ...]:
+    """Fields that hold a number, date or moment, or a part that has such a field."""
+    hints = get_type_hints(model)
+    return tuple(name for name in model.__struct_fields__ if _holds_value(hints[name]))
+
+
+def _holds_value(annotation: Any) -> bool:
+    if isinstance(annotation, type) and issubclass(annotation, msgspec.Struct):
+        return bool(_value_fields(annotation))
+    return annotation in (date, datetime, Decimal) or any(_holds_value(each) for each in get_args(annotation))
 
 
 def _check_year(value: date, path: str) -> None:

@@ -106,8 +106,6 @@ def _mapper(name: str, connector_name: str, raw: Mapping[str, Any], connectors: 
 def _map_one(tx: Tx, message: Stored, mappers: Mapping[UUID, _Mapper]) -> Mapped:
     try:
         objects = _objects(tx, message, mappers)
-        for item in objects:
-            check_storable(item)
     except RefusedError as error:
         return Held(reason=str(error), field=error.field)
     except MappingError as error:
@@ -150,4 +148,7 @@ def _objects(tx: Tx, message: Stored, mappers: Mapping[UUID, _Mapper]) -> Sequen
         subject=message.subject,
         data=data,
     )
-    return mapper.connector.map_message(source_message, mapper.settings)
+    objects = mapper.connector.map_message(source_message, mapper.settings)
+    for item in objects:
+        check_storable(item)
+    return objects

@@ -4,7 +4,7 @@ from typing import Final
 
 import msgspec
 
-from billwright.canon.check import check_sense, check_storable
+from billwright.canon.check import check_sense, check_values
 from billwright.extension.canonical import CANONICAL_TYPES, Canonical
 from billwright.intake.envelope import NATIVE, RefusedError, refusal_of
 from billwright.kernel.errors import InputInvalidError
@@ -44,7 +44,7 @@ def decode_native(event_type: str, data: msgspec.Raw | bytes) -> tuple[Canonical
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise RefusedError(f"The data is not valid JSON: {error}.", field="data") from None
     try:
-        check_storable(item)
+        check_values(item)  # a NUL in a text was refused with the bytes, before anything was decoded
         return item, check_sense(item)
     except InputInvalidError as error:
         raise RefusedError(str(error), field=f"data.{error.facts.get('field')}") from None

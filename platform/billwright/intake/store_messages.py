@@ -165,8 +165,9 @@ def read_events(
             event = raw if isinstance(raw, CloudEventIn) else decode_event(raw)
             identifier = event.id
             check_event(event)
+            sha256 = content_of(event)
             units = decode_native(event.type, event.data)[1] if is_native(event.type) else []
-            items.append(_Item(index, event, content_of(event), units))
+            items.append(_Item(index, event, sha256, units))
         except RefusedError as refusal:
             results[index] = _refused(index, identifier, refusal)
     return results, items
