@@ -7,7 +7,7 @@ import msgspec
 from litestar import Controller, Request, Response, get, post
 from litestar.di import NamedDependency
 from litestar.exceptions import ValidationException
-from litestar.params import FromPath, FromQuery
+from litestar.params import FromPath, FromQuery, JSONBody
 from msgspec import Meta, Struct
 
 from billwright.kernel.actor import Actor
@@ -78,7 +78,7 @@ class TenantController(Controller):
     def apply(
         self,
         partner: FromPath[str],
-        data: Blueprint,
+        data: JSONBody[Blueprint],
         database: NamedDependency[Database],
         settings: NamedDependency[Settings],
         actor: NamedDependency[Actor],
@@ -125,7 +125,7 @@ class TenantController(Controller):
         self,
         partner: FromPath[str],
         tenant_slug: FromPath[str],
-        data: SuspendIn,
+        data: JSONBody[SuspendIn],
         database: NamedDependency[Database],
         actor: NamedDependency[Actor],
         trace_id: NamedDependency[str],

@@ -3,7 +3,7 @@
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, field
 
 from billwright.kernel.brand import Brand
 from billwright.tenancy.configuration import (
@@ -134,7 +134,7 @@ class Blueprint(Part, frozen=True, kw_only=True):
     users: Annotated[tuple[User, ...], Meta(max_length=1_000)] = ()
     connections: Annotated[tuple[Connection, ...], Meta(max_length=100)] = ()
     hosts: Annotated[tuple[Host, ...], Meta(max_length=20)] = ()
-    rules: tuple[RuleSetting, ...] = DEFAULTS.rules
+    rules: tuple[RuleSetting, ...] = field(default_factory=lambda: DEFAULTS.rules)  # holds dicts: no hash, no default
     triggers: tuple[Name, ...] = DEFAULTS.triggers
     approvals: tuple[ApprovalRule, ...] = DEFAULTS.approvals
     reminders: tuple[ReminderStep, ...] = DEFAULTS.reminders

@@ -25,9 +25,11 @@ from billwright.tenancy.database import Database
 from billwright.tenancy.tables import PartnerRow
 from billwright.tenancy.transaction import Tenant, control_transaction
 from billwright.web.app import make_app
+from billwright.web.logging import configure_logging
 from billwright.web.services import Services
 from billwright_tenants.api import CONTROLLERS as ONBOARDING
 
+configure_logging(read_settings({}))  # as in production: no local variables in tracebacks
 PASSWORD = "correct horse battery"
 PASSWORD_HASH = hash_password(PASSWORD)
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from litestar import Controller, delete, get, post, put
 from litestar.di import NamedDependency
-from litestar.params import FromPath, FromQuery
+from litestar.params import FromPath, FromQuery, JSONBody
 from msgspec import Meta, Struct
 
 from billwright.identity.assign_role import assign_role, remove_role
@@ -126,7 +126,7 @@ class TokenController(Controller):
     @post(operation_id="makeToken", sync_to_thread=True)
     def make(
         self,
-        data: TokenIn,
+        data: JSONBody[TokenIn],
         database: NamedDependency[Database],
         tenant: NamedDependency[Tenant],
         actor: NamedDependency[Actor],
@@ -180,7 +180,7 @@ class PartnerTokenController(Controller):
     @post(operation_id="makePartnerToken", sync_to_thread=True)
     def make(
         self,
-        data: TokenIn,
+        data: JSONBody[TokenIn],
         database: NamedDependency[Database],
         caller: NamedDependency[Caller],
         actor: NamedDependency[Actor],
@@ -235,7 +235,7 @@ class GrantController(Controller):
     def give(
         self,
         tenant_slug: FromPath[str],
-        data: GrantIn,
+        data: JSONBody[GrantIn],
         database: NamedDependency[Database],
         caller: NamedDependency[Caller],
         actor: NamedDependency[Actor],

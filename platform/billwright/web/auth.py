@@ -152,7 +152,7 @@ def _bearer(request: Request[Any, Any, Any]) -> str | None:
 
 def _place(request: Request[Any, Any, Any]) -> _Place:
     partner = request.path_params.get("partner")
-    tenant = request.path_params.get("tenant") or request.headers.get(TENANT_HEADER)
+    tenant = request.path_params.get("tenant_slug") or request.headers.get(TENANT_HEADER)
     host = request.headers.get("host", "").rpartition("@")[2].partition(":")[0].lower()
     return _Place(partner, tenant, host)
 

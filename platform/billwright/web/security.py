@@ -6,9 +6,11 @@ from itertools import accumulate
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+import msgspec
 from litestar import Request
-from litestar.enums import ScopeType
-from litestar.exceptions import ClientException
+from litestar.enums import RequestEncodingType, ScopeType
+from litestar.exceptions import ClientException, ValidationException
+from litestar.handlers import HTTPRouteHandler
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from billwright.kernel.errors import InputInvalidError, PermissionDeniedError
@@ -17,6 +19,7 @@ UNSAFE_METHODS: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 JSON_DEPTH_MAX: Final = 64
 _STRING: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
 _NOT_BRACKETS: Final = bytes(set(range(256)) - set(b"[]{}"))
+_NAMED: Final = re.compile(r"(?:unknown|required) field `(.+)`")
 _NUL: Final = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 _POLICY: Final = {
     "default-src": "'none'",
@@ -75,11 +78,32 @@ def check_json(body: bytes) -> None:
         raise InputInvalidError(f"The body nests deeper than {JSON_DEPTH_MAX} levels; flatten it.", field="body")
 
 
+def check_shape(body: bytes, decoder: msgspec.json.Decoder[Any]) -> None:
+    """Refuse what is not exactly of the declared type: Litestar alone would take ``"3"`` for a number.
+
+    Raises:
+        ClientException: no JSON.
+        ValidationException: with the path of the first field that does not fit.
+    """
+    try:
+        decoder.decode(body)
+    except msgspec.ValidationError as error:
+        sentence, _, rest = str(error).partition(" - at `$")
+        path = rest.rstrip("`").removeprefix(".")
+        if named := _NAMED.search(sentence):
+            path = f"{path}.{named.group(1)}" if path else named.group(1)
+        extra = [{"key": path, "message": sentence, "source": "body"}]
+        raise ValidationException(sentence, extra=extra) from None
+    except msgspec.DecodeError as error:
+        raise ClientException(f"{error}." if body else "The body is empty; send JSON.") from None
+
+
 class BodyCheck:
-    """Middleware: reads the body once (within the size limit) and checks it; handlers find it read."""
+    """Middleware: reads the body once (within the size limit) and checks it before the handler does its own decoding."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
+        self._decoders: dict[Any, msgspec.json.Decoder[Any]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == ScopeType.HTTP and scope["method"] in UNSAFE_METHODS:
@@ -89,10 +113,22 @@ class BodyCheck:
                 raise InputInvalidError("A field holds a NUL character; remove it.", field="body")
             if scope["path"].startswith("/v1/") and not kind.startswith(("multipart/", "text/csv")):
                 body = scope["state"]["body"] = await request.body()
-                # A handler that takes the raw ``body`` judges it part by part: one bad item harms no other.
-                if "body" not in request.route_handler.parsed_fn_signature.parameters:
-                    check_json(body)
+                self._check(request.route_handler, body)
         await self.app(scope, receive, send)
+
+    def _check(self, handler: HTTPRouteHandler, body: bytes) -> None:
+        """A handler that takes the raw ``body`` judges it part by part: one bad item harms no other."""
+        if "body" in handler.parsed_fn_signature.parameters:
+            return
+        check_json(body)
+        field = handler.parsed_data_field
+        if field is not None and getattr(field.kwarg_definition, "media_type", None) == RequestEncodingType.JSON:
+            check_shape(body, self._decoder(field.annotation))
+
+    def _decoder(self, kind: Any) -> msgspec.json.Decoder[Any]:
+        if kind not in self._decoders:
+            self._decoders[kind] = msgspec.json.Decoder(kind)
+        return self._decoders[kind]
 
 
 def check_same_origin(request: Request[Any, Any, Any]) -> None:
