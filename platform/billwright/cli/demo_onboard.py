@@ -1,0 +1,144 @@
+"""The demo's partners and firms onboarded, and what feeding one of them needs."""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import date
+from typing import Final
+from uuid import UUID
+
+import httpx
+from sqlalchemy import select
+
+from billwright.cli.demo_acts import People
+from billwright.cli.demo_doors import ApiDoor, Door, DropDoor, HookDoor
+from billwright.cli.demo_feed import FirmFeed
+from billwright.cli.demo_input import (
+    FIRMS,
+    FIRST_DAY,
+    PARTNERS,
+    Calendar,
+    DemoFirm,
+    read_firm,
+    read_partner,
+    read_records,
+)
+from billwright.cli.demo_pace import Pace, Workers
+from billwright.identity.act import operator
+from billwright.identity.make_token import make_token, revoke_token
+from billwright.intake.tables import SourceMessageRow
+from billwright.kernel.actor import SYSTEM
+from billwright.kernel.settings import Settings
+from billwright.tenancy.database import Database
+from billwright.tenancy.directory import load_tenant
+from billwright.tenancy.sandbox import set_clock
+from billwright.tenancy.tables import PartnerRow, TenantRow
+from billwright.tenancy.transaction import Tenant, control_transaction, transaction
+from billwright_tenants.apply import apply_blueprint
+from billwright_tenants.partner import apply_partner
+
+TOKEN_DAYS: Final = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Install:
+    """Where the demo runs. ``client`` speaks HTTP with the API."""
+
+    database: Database
+    settings: Settings
+    client: httpx.Client
+    workers: Workers
+
+
+def unfinished(database: Database) -> list[DemoFirm]:
+    """Firms that are not there yet, or whose time is still the demo's: a firm in real time is done."""
+    query = select(TenantRow.slug).where(
+        TenantRow.slug.in_([firm.slug for firm in FIRMS]), TenantRow.clock_at.is_(None)
+    )
+    with control_transaction(database, SYSTEM) as tx:
+        done = set(tx.session.scalars(query))
+    return [firm for firm in FIRMS if firm.slug not in done]
+
+
+def onboard(install: Install, firms: Sequence[DemoFirm]) -> Calendar:
+    """Partners and ``firms`` as their blueprints say; return the demo's calendar, counted from its first start."""
+    actor = operator("demo")
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        list(pool.map(lambda slug: apply_partner(install.database, read_partner(slug), actor), PARTNERS))
+    calendar = Calendar(_first_start(install.database))
+
+    def apply(firm: DemoFirm) -> None:
+        applied = apply_blueprint(
+            install.database, firm.partner, read_firm(firm), actor, master_key=install.settings.master_key
+        )
+        _begin(install.database, applied.tenant, calendar)
+
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        list(pool.map(apply, firms))
+    return calendar
+
+
+def _first_start(database: Database) -> date:
+    query = select(PartnerRow.created_at).where(PartnerRow.slug == PARTNERS[0])
+    with control_transaction(database, SYSTEM) as tx:
+        return tx.session.scalars(query).one().date()
+
+
+def _begin(database: Database, tenant: Tenant, calendar: Calendar) -> None:
+    """A firm to which nothing was sent yet begins on the demo's first morning; one that was interrupted goes on."""
+    with transaction(database, tenant, SYSTEM, read_only=True) as tx:
+        begun = tx.session.scalars(select(SourceMessageRow.id).limit(1)).one_or_none() is not None
+    if not begun:
+        set_clock(database, tenant, calendar.moment(FIRST_DAY, "06:00"))
+
+
+def prepare(install: Install, firm: DemoFirm, calendar: Calendar) -> tuple[FirmFeed, UUID | None]:
+    """What feeds ``firm``, and the token that was made for it."""
+    tenant = load_tenant(install.database, firm.slug)
+    blueprint = read_firm(firm)
+    door, token_id = _door(install, firm, tenant)
+    feed = FirmFeed(
+        database=install.database,
+        firm=firm,
+        tenant=tenant,
+        people=People(install.database, tenant, blueprint),
+        calendar=calendar,
+        pace=Pace(install.database, install.workers),
+        door=door,
+        records=read_records(firm),
+    )
+    return feed, token_id
+
+
+def _door(install: Install, firm: DemoFirm, tenant: Tenant) -> tuple[Door, UUID | None]:
+    connection = next(each for each in read_firm(firm).connections if each.name == firm.connection)
+    if firm.channel == "drop":
+        folder = install.settings.drop / tenant.slug / connection.name
+        return DropDoor(folder, connection.source, lambda written: install.workers.take(tenant, written)), None
+    if firm.channel == "webhook":
+        assert connection.hook_secret is not None, firm.slug
+        address = f"{tenant.slug}.{connection.name}"
+        return HookDoor(
+            install.client, address, connection.hook_secret, connection.source, install.database.clock
+        ), None
+    made = make_token(
+        install.database,
+        operator("demo"),
+        partner_id=tenant.partner_id,
+        tenant=tenant,
+        name="demo input",
+        scopes=frozenset({"message:write"}),
+        days=TOKEN_DAYS,
+    )
+    return ApiDoor(install.client, made.secret, connection.source), made.id
+
+
+def run_firm(install: Install, firm: DemoFirm, calendar: Calendar, tell: Callable[[int], None]) -> None:
+    """Feed ``firm`` to the last evening; it stays in the demo's time. The token ends with the feeding."""
+    feed, token_id = prepare(install, firm, calendar)
+    try:
+        feed.run(tell)
+    finally:
+        if token_id is not None:
+            tenant = feed.tenant
+            revoke_token(install.database, operator("demo"), token_id, partner_id=tenant.partner_id, tenant=tenant)
