@@ -236,3 +236,15 @@ def test_a_secret_of_one_tenant_opens_no_other(
     )
     assert hook(client, f"{other.slug}.crm", CUSTOMER, clock).status_code == 401
     assert messages(database, other) == []
+
+
+def test_the_description_shows_the_bodies(client: Client) -> None:
+    described = client.get("/schema/openapi.json").json()["paths"]
+    for path, operation in (("/v1/messages", "storeMessages"), ("/v1/hooks/{connection}", "receiveHook")):
+        found = described[path]["post"]
+        assert found["operationId"] == operation
+        assert found["requestBody"]["content"]["application/json"]["schema"]["type"] == ["object", "array"]
+        assert "202" in found["responses"]
+    assert [each["name"] for each in described["/v1/messages"]["get"]["parameters"]] == [
+        "limit", "cursor", "state", "type", "source",
+    ]  # fmt: skip

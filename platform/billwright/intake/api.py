@@ -1,5 +1,6 @@
 """``/v1/messages`` and ``/v1/hooks``: translate, call, translate."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Final, Literal
 
@@ -115,6 +116,7 @@ class ReplayIn(
     dry_run: bool = True
 
 
+@dataclass
 class _JsonBody(Operation):
     """The handlers read the body themselves, item by item; this says so in the description of the API."""
 
