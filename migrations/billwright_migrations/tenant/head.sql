@@ -131,7 +131,7 @@ CREATE TABLE change_order (
 CREATE INDEX ix_change_order_contract_id ON change_order (contract_id);
 
 CREATE TABLE configuration (
-    version BIGSERIAL NOT NULL, 
+    version BIGINT NOT NULL, 
     content JSONB NOT NULL, 
     made_at TIMESTAMP WITH TIME ZONE NOT NULL, 
     made_by TEXT NOT NULL, 

@@ -62,7 +62,7 @@ class ConfigurationRow(TenantBase):
     """The tenant's configuration; the highest version is in force, older ones stay."""
 
     __tablename__ = "configuration"
-    version: Mapped[int] = mapped_column(primary_key=True)
+    version: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     content: Mapped[dict[str, Any]]
     made_at: Mapped[datetime]
     made_by: Mapped[str]

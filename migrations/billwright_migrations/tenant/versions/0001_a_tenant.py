@@ -146,7 +146,7 @@ def upgrade() -> None:
     op.create_index(op.f("ix_change_order_contract_id"), "change_order", ["contract_id"], unique=False)
     op.create_table(
         "configuration",
-        sa.Column("version", sa.BigInteger(), nullable=False),
+        sa.Column("version", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("content", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=False),
         sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("made_by", sa.Text(), nullable=False),

@@ -1,6 +1,6 @@
 """Invoices per second and core: the warm renderer beside a plain WeasyPrint script with the same data and looks.
 
-Run: ``python tests/bench/bench_pdf.py [--pairs 5] [--lines 20,200]``.
+Run: ``make bench NAME=pdf`` (``N=20`` for one size).
 One JSON line per size; times are CPU seconds of this process.
 """
 
@@ -110,8 +110,8 @@ def weasyprint_pages(pdf: bytes) -> int:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("lines", nargs="?", default="3,20,80,200", help="comma-separated numbers of lines")
     parser.add_argument("--pairs", type=int, default=5)
-    parser.add_argument("--lines", default="20,200")
     given = parser.parse_args()
     for lines in given.lines.split(","):
         print(json.dumps(measure(int(lines), given.pairs)), flush=True)  # noqa: T201 - the bench's one line
