@@ -12,7 +12,9 @@ from litestar.params import FromPath
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
+from billwright.documents import errors as documents
 from billwright.identity import errors as identity
+from billwright.intake import errors as intake
 from billwright.kernel import errors as kernel
 from billwright.web.problem import Problem, problem_text
 from billwright.web.services import Services
@@ -27,6 +29,9 @@ STATUS: Final[Mapping[type[kernel.DomainError], int]] = {
     kernel.IdempotencyConflictError: 422,
     kernel.SettingsInvalidError: 422,
     identity.LoginFailedError: 401,
+    intake.BatchTooLargeError: 413,
+    intake.BodyMalformedError: 400,
+    documents.DocumentDamagedError: 503,
 }
 """A subclass without a line of its own has the status of its nearest base; a test finds those that have none at all."""
 
