@@ -82,7 +82,7 @@ def _gather(tx: Tx, reminder: ReminderRow) -> Letter:
     today = tx.now.date()
     for account in queries.read_accounts(tx, {debtor}):
         today = tx.now.astimezone(account.zone).date()
-        items = net_items((item for item in account.items if item.receivable_id in named), account.unapplied_minor)
+        items = _still_asked(account, named)
     documents = queries.documents_of(tx, [item.invoice_id for item in items])
     chosen = configuration.documents.template_set
     return Letter(
@@ -93,6 +93,13 @@ def _gather(tx: Tx, reminder: ReminderRow) -> Letter:
         today=today,
         template_set=chosen if chosen in MAIL_SETS else MAIL_SETS[0],
     )
+
+
+def _still_asked(account: queries.Account, named: set[UUID]) -> list[OpenItem]:
+    """What is left of ``named``. Money that waits covers older items first, also those that the reminder did not name."""
+    last = max((item.due_on for item in account.items if item.receivable_id in named), default=date.min)
+    asked = net_items((item for item in account.items if item.due_on <= last), account.unapplied_minor)
+    return [item for item in asked if item.receivable_id in named]
 
 
 def reminder_mail(renderer: MailRenderer, letter: Letter, brand: Brand) -> MailToSend:

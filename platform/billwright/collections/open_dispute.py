@@ -64,7 +64,13 @@ def open_dispute(
         _dispute_invoice(tx, invoice_id)
         after = {"invoice_id": invoice_id, "line": line, "amount_minor": wanted.minor, "currency": wanted.currency}
         record(tx, "dispute.opened", "dispute", dispute_id, after=after, reason=reason.strip())
-        tell(tx, invoice_id, "dispute.opened", f"{wanted} of line {line} contested: {reason.strip()}", **after)
+        tell(
+            tx,
+            invoice_id,
+            "dispute.opened",
+            f"{wanted} of line {line} contested: {reason.strip()}",
+            dispute_id=dispute_id,
+        )
         publish(tx, DisputeOpened(dispute_id=dispute_id, invoice_id=invoice_id))
         return dispute_id
 
