@@ -12,8 +12,9 @@ from msgspec import Meta, Struct
 
 from billwright.kernel.actor import Actor
 from billwright.kernel.ids import show
-from billwright.kernel.paging import LIMIT_DEFAULT, CursorText, Limit, Page
+from billwright.kernel.paging import LIMIT_DEFAULT, Page
 from billwright.kernel.settings import Settings
+from billwright.tenancy.answers import Cursor, Limit
 from billwright.tenancy.database import Database
 from billwright.tenancy.tables import TenantRow
 from billwright.web.problems import problem_of, respond
@@ -102,8 +103,8 @@ class TenantController(Controller):
         partner: FromPath[str],
         database: NamedDependency[Database],
         actor: NamedDependency[Actor],
-        limit: FromQuery[Limit] = LIMIT_DEFAULT,
-        cursor: FromQuery[CursorText | None] = None,
+        limit: Limit = LIMIT_DEFAULT,
+        cursor: Cursor = None,
     ) -> Page[TenantOut]:
         """The partner's tenants, oldest first."""
         found = list_partner_tenants(database, partner, actor, limit=limit, cursor=cursor)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from litestar import Controller, delete, get, post, put
 from litestar.di import NamedDependency
-from litestar.params import FromPath, FromQuery, JSONBody
+from litestar.params import FromPath, JSONBody
 from msgspec import Meta, Struct
 
 from billwright.identity.assign_role import assign_role, remove_role
@@ -16,7 +16,8 @@ from billwright.identity.tables import ApiTokenRow
 from billwright.kernel.actor import Actor
 from billwright.kernel.errors import InputInvalidError
 from billwright.kernel.ids import read, show
-from billwright.kernel.paging import LIMIT_DEFAULT, CursorText, Limit, Page, Slice
+from billwright.kernel.paging import LIMIT_DEFAULT, Page, Slice
+from billwright.tenancy.answers import Cursor, Limit
 from billwright.tenancy.database import Database
 from billwright.tenancy.transaction import Tenant
 
@@ -151,8 +152,8 @@ class TokenController(Controller):
         database: NamedDependency[Database],
         tenant: NamedDependency[Tenant],
         actor: NamedDependency[Actor],
-        limit: FromQuery[Limit] = LIMIT_DEFAULT,
-        cursor: FromQuery[CursorText | None] = None,
+        limit: Limit = LIMIT_DEFAULT,
+        cursor: Cursor = None,
     ) -> Page[TokenOut]:
         """Your tokens of this tenant, newest first; with `user:read` everybody's."""
         found = list_tokens(database, actor, partner_id=tenant.partner_id, tenant=tenant, limit=limit, cursor=cursor)
@@ -205,8 +206,8 @@ class PartnerTokenController(Controller):
         database: NamedDependency[Database],
         caller: NamedDependency[Caller],
         actor: NamedDependency[Actor],
-        limit: FromQuery[Limit] = LIMIT_DEFAULT,
-        cursor: FromQuery[CursorText | None] = None,
+        limit: Limit = LIMIT_DEFAULT,
+        cursor: Cursor = None,
     ) -> Page[TokenOut]:
         """Your partner tokens, newest first; with `user:read` everybody's."""
         found = list_tokens(database, actor, partner_id=caller.partner.id, tenant=None, limit=limit, cursor=cursor)

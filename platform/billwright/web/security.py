@@ -14,6 +14,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from billwright.kernel.errors import InputInvalidError, PermissionDeniedError
+from billwright.kernel.paging import LIMIT_MAX
 
 UNSAFE_METHODS: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 JSON_DEPTH_MAX: Final = 64
@@ -98,6 +99,16 @@ def check_shape(body: bytes, decoder: msgspec.json.Decoder[Any]) -> None:
         raise ClientException(f"{error}." if body else "The body is empty; send JSON.") from None
 
 
+def check_limit(text: str) -> None:
+    """Every list takes the same ``limit``; checked here, whatever a route declares.
+
+    Raises:
+        InputInvalidError: not 1 to 200.
+    """
+    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= LIMIT_MAX):
+        raise InputInvalidError(f"limit: {text[:20]!r} is not a number of 1 to {LIMIT_MAX}.", field="limit")
+
+
 class BodyCheck:
     """Middleware: reads the body once (within the size limit) and checks it before the handler does its own decoding."""
 
@@ -114,6 +125,11 @@ class BodyCheck:
             if scope["path"].startswith("/v1/") and not kind.startswith(("multipart/", "text/csv")):
                 body = scope["state"]["body"] = await request.body()
                 self._check(request.route_handler, body)
+        elif (
+            scope["type"] == ScopeType.HTTP and scope["path"].startswith("/v1/") and b"limit=" in scope["query_string"]
+        ):
+            for text in Request[Any, Any, Any](scope).query_params.getall("limit", []):
+                check_limit(text)
         await self.app(scope, receive, send)
 
     def _check(self, handler: HTTPRouteHandler, body: bytes) -> None:
