@@ -13,7 +13,6 @@ from sqlalchemy.sql.dml import ReturningInsert
 
 from billwright.canon.events import ContractsTouched, CustomersTouched, PaymentReceived
 from billwright.canon.incoming import NO_SEQUENCE, Incoming, newest
-from billwright.canon.recordset import parameters, recordset, table_of
 from billwright.canon.references import reserve_ids
 from billwright.canon.rows import TABLES, Ids, named, values_of
 from billwright.canon.tables import ContractRow
@@ -21,6 +20,7 @@ from billwright.canon.versions import Origin, add_versions
 from billwright.extension.canonical import ChangeOrder, Contract, Customer, Payment, Project
 from billwright.jobs.enqueue import publish
 from billwright.kernel.events import DomainEvent
+from billwright.tenancy.recordset import parameters, recordset, table_of
 from billwright.tenancy.transaction import Tx
 
 

@@ -8,7 +8,6 @@ from uuid import UUID
 from sqlalchemy import Row, Select, literal, select
 
 from billwright.canon.contract_view import Facts, build_view
-from billwright.canon.recordset import table_of
 from billwright.canon.tables import (
     AcceptanceRow,
     ChangeOrderRow,
@@ -26,6 +25,7 @@ from billwright.canon.tables import (
 from billwright.extension.views import ContractView
 from billwright.tenancy.base import TenantBase
 from billwright.tenancy.configuration import read_configuration
+from billwright.tenancy.recordset import table_of
 from billwright.tenancy.transaction import Tx
 
 

@@ -8,7 +8,6 @@ from uuid import UUID
 from sqlalchemy import Select, select
 
 from billwright.canon.contract_view import Facts, build_view
-from billwright.canon.recordset import table_of
 from billwright.canon.tables import (
     AcceptanceRow,
     ChangeOrderRow,
@@ -25,6 +24,7 @@ from billwright.canon.tables import (
 from billwright.extension.views import ContractView
 from billwright.kernel.errors import NotFoundError
 from billwright.tenancy.base import AnyRow, TenantBase
+from billwright.tenancy.recordset import table_of
 from billwright.tenancy.transaction import Tx
 
 
@@ -71,7 +71,7 @@ def _work(row_type: type[MilestoneRow | TimeEntryRow | ExpenseRow]) -> Select[An
     return query.outerjoin(ContractRow, ContractRow.id == row_type.contract_id)
 
 
-def one(tx: Tx, query: Select[Any], what: str) -> AnyRow:
+def one(tx: Tx, query: Select[*tuple[Any, ...]], what: str) -> AnyRow:
     """The only row of ``query``.
 
     Raises:
@@ -85,10 +85,11 @@ def one(tx: Tx, query: Select[Any], what: str) -> AnyRow:
 
 def terms(
     tx: Tx, contract_ids: Iterable[UUID], milestone_ids: Sequence[UUID] | None = None
-) -> dict[UUID, tuple[AnyRow, ContractView]]:
+) -> dict[UUID, tuple[AnyRow | None, ContractView]]:
     """Each contract's row (see ``contracts``) and terms as of ``tx.now``; no time entries and expenses in the view.
 
-    With ``milestone_ids`` only these milestones are surely in the views. Seven statements, whatever the number.
+    The row is None of a contract that has not arrived: its milestones have terms all the same. With ``milestone_ids``
+    only these milestones are surely in the views. Seven statements, whatever the number.
     """
     wanted = sorted(set(contract_ids))
     if not wanted:
@@ -101,11 +102,12 @@ def terms(
     orders = _by_contract(tx, ChangeOrderRow, wanted)
     versions = _by_contract(tx, ContractVersionRow, wanted)
     cards = _by_contract(tx, RateCardRow, wanted)
-    found = {}
-    for contract_id, row in rows.items():
+    found: dict[UUID, tuple[AnyRow | None, ContractView]] = {}
+    for contract_id in wanted:
+        row = rows.get(contract_id)
         facts = Facts(
             id=contract_id,
-            ref=row.ref,
+            ref="" if row is None else row.ref,
             contract=row,
             milestones=milestones[contract_id],
             acceptances=acceptances[contract_id],

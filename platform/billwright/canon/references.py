@@ -8,9 +8,9 @@ from sqlalchemy import Text, Uuid, column, select
 from sqlalchemy.dialects.postgresql import insert
 
 from billwright.canon.incoming import Pair
-from billwright.canon.recordset import parameters, recordset, table_of
 from billwright.canon.tables import ExternalReferenceRow as Reference
 from billwright.kernel.ids import new_id
+from billwright.tenancy.recordset import parameters, recordset, table_of
 from billwright.tenancy.transaction import Tx
 
 _KIND, _REF, _ID = (column("kind", Text()), column("ref", Text()), column("object_id", Uuid()))

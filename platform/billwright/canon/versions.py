@@ -10,9 +10,9 @@ import msgspec
 from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 
-from billwright.canon.recordset import parameters, recordset, table_of
 from billwright.canon.tables import ContractVersionRow as Version
 from billwright.kernel.ids import new_id
+from billwright.tenancy.recordset import parameters, recordset, table_of
 from billwright.tenancy.transaction import Tx
 
 

@@ -86,7 +86,9 @@ class Report:
             "milestones": {**milestones, **_sorted(self.other)},
             "invoices": {
                 **_sorted(self.invoices),
-                "net_by_currency": {code: str(Money(minor, code).decimal) for code, minor in sorted(self.totals.items())},
+                "net_by_currency": {
+                    code: str(Money(minor, code).decimal) for code, minor in sorted(self.totals.items())
+                },
             },
             "refused": list(refused),
         }
