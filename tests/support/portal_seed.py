@@ -191,8 +191,9 @@ def _northgate(seed: PortalSeed) -> None:
             ref, name=name, legal_name=legal_name, address=address, language=language, po_required=po_required,
             tax_id="", billing_email=f"ap@{ref.lower()}.example", contacts=[{"name": "Petra Kühn"}],
         )  # fmt: skip
-    _alpine(firm)
     _mueller(firm)
+    _alpine(firm)
+    _more_drafts(firm)
     _coastline(firm)
     _borealis(seed, firm)
     _held_message(firm)
@@ -252,6 +253,39 @@ def _mueller(firm: Firm) -> None:
     firm.milestone("M-3", "K-MUELLER", number="3", name="Structural review", amount="9800.00")
 
 
+def _more_drafts(firm: Firm) -> None:
+    """Drafts that wait for the manager; one bills the manager's own hours."""
+    for place, (name, amount) in enumerate(
+        (("Harbour crane inspection", "6400.00"), ("Fire safety concept", "21980.50")), start=1
+    ):
+        contract = f"K-SMALL-{place}"
+        firm.contract(
+            contract,
+            customer="C-MUELLER",
+            number=f"MS-010{place}",
+            title=name,
+            value="30000.00",
+            purchase_order={"number": f"45000{place}"},
+        )
+        _earn(firm, contract, f"S{place}-1", name, amount, days=0)
+        firm.accept(f"S{place}-1", contract, decided_by="Dr. Ernst Müller")
+    firm.contract(
+        "K-OWN",
+        customer="C-BOREALIS",
+        number="BD-44",
+        title="Audit support",
+        billing="time_and_materials",
+        value="40000.00",
+    )
+    rates = [{"role": "Principal", "hourly": "190.00", "effective_from": "2026-01-01"}]
+    firm.send("rate_card", ref="R-OWN", contract="K-OWN", currency="EUR", rates=rates)
+    firm.send(
+        "time_entry", ref="T-OWN", contract="K-OWN", person_name="Samir Haddad", person_email="manager@northgate.example",
+        role="Principal", worked_on="2026-02-20", hours="8", note="Preparation of the audit", status="approved",
+        approved_by="Ines Okafor",
+    )  # fmt: skip
+
+
 def _coastline(firm: Firm) -> None:
     firm.contract("K-COAST", customer="C-COAST", number="CE-9", title="Substation retrofit", value="55000.00")
     _earn(firm, "K-COAST", "C-1", "Load flow study", "15750.00", days=1, evidence=False)
@@ -277,7 +311,7 @@ def _borealis(seed: PortalSeed, firm: Firm) -> None:
             role="Principal", worked_on="2026-02-25", hours=spent, note="Cooling concept workshop", status=status,
             approved_by="Ines Okafor" if status == "approved" else "",
         )  # fmt: skip
-    returned = [row for row in firm.invoices() if row.detail == "awaiting_manager" and row.net_minor < 2_000_00]
+    returned = [row for row in firm.invoices() if row.detail == "awaiting_manager" and row.net_minor < 3_000_00]
     if returned:
         firm.decide(
             MANAGER,
@@ -288,7 +322,7 @@ def _borealis(seed: PortalSeed, firm: Firm) -> None:
 
 
 def _held_message(firm: Firm) -> None:
-    firm.store([firm.event("milestone", {"ref": "X-1", "contract": "K-ALPINE", "number": "9", "amount": "twelve"})])
+    firm.store([firm.event("spaceship", {"ref": "X-1"})])
     firm.drain()
 
 
@@ -394,7 +428,7 @@ def _delivery(now: datetime, row: InvoiceRow) -> dict[str, Any]:
 def _mail(now: datetime, row: InvoiceRow, delivery: dict[str, Any]) -> dict[str, Any]:
     html = (
         '<html><body style="font-family:sans-serif;margin:32px"><h1 style="color:#0b5d6b">Invoice</h1><p>Please find the '
-        f'invoice {row.number} attached.</p><img src="https://elsewhere.example/pixel.gif" alt=""><script>parent.hit = 1</script>'
+        f"invoice {row.number} attached.</p>"
         "</body></html>"
     )
     return {

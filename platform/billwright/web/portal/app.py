@@ -4,10 +4,16 @@ from typing import Final
 
 from litestar import Controller
 
+from billwright.web.portal.approval_pages import ApprovalController
 from billwright.web.portal.brands import BrandController, TenantBrandController
 from billwright.web.portal.exception_pages import ExceptionController
+from billwright.web.portal.home_pages import TodayController
+from billwright.web.portal.invoice_pages import InvoiceController
 from billwright.web.portal.login_pages import LoginController, LogoutController
+from billwright.web.portal.outside_pages import OutsideController
+from billwright.web.portal.partner_pages import PartnerController
 from billwright.web.portal.problem_page import problem_page
+from billwright.web.portal.room_pages import RoomController
 
 CONTROLLERS: Final[tuple[type[Controller], ...]] = (
     BrandController,
@@ -15,5 +21,11 @@ CONTROLLERS: Final[tuple[type[Controller], ...]] = (
     LoginController,
     LogoutController,
     ExceptionController,
+    ApprovalController,
+    InvoiceController,
+    TodayController,
+    PartnerController,
+    RoomController,
+    OutsideController,
 )
 __all__ = ["CONTROLLERS", "problem_page"]

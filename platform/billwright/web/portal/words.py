@@ -2,6 +2,9 @@
 
 from typing import Final
 
+from billwright.extension.reasons import explain
+
+__all__ = ["explain"]  # the texts of reason codes, for templates
 Status = tuple[str, str]
 """Words, and one of ``quiet``, ``waiting``, ``blocked``, ``done``, ``overdue``."""
 

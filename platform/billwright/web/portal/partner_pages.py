@@ -1,0 +1,127 @@
+"""The partner's home: all tenants with counts and health, and the door into one of them."""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from litestar import Controller, Request, Response, get, post
+from litestar.di import NamedDependency, Provide
+from litestar.params import FromPath, FromQuery
+from sqlalchemy import select
+
+from billwright.identity.grant_access import HOURS_MAX, grant_access
+from billwright.identity.permissions import GRANTABLE_ROLES
+from billwright.kernel.actor import Actor
+from billwright.kernel.errors import NotFoundError
+from billwright.tenancy.directory import to_tenant
+from billwright.tenancy.tables import HostNameRow, TenantRow
+from billwright.tenancy.transaction import Tenant, control_transaction, transaction
+from billwright.web.portal.brands import host_of
+from billwright.web.portal.forms import Form, field, whole_number
+from billwright.web.portal.queries_home import Figures, read_figures
+from billwright.web.portal.visit import Visit, provide_partner_visit
+
+TENANTS: Final = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TenantRowView:
+    """One tenant with its counts."""
+
+    tenant: Tenant
+    figures: Figures
+    inside: bool
+    """Whether the person may enter now."""
+
+
+class PartnerController(Controller):
+    include_in_schema = False
+    dependencies = {"visit": Provide(provide_partner_visit, sync_to_thread=True)}  # noqa: RUF012 - Litestar's way
+
+    @get("/", sync_to_thread=True)
+    def start(
+        self, request: Request[Any, Any, Any], visit: NamedDependency[Visit], q: FromQuery[str] = ""
+    ) -> Response[str]:
+        """To the tenant whose host it is or the only one there is; else the partner's home, or the choice."""
+        slugs = [place.slug for place in visit.places]
+        of_host = _tenant_of_host(visit, host_of(request))
+        if of_host in slugs:
+            return visit.go(f"/t/{of_host}/")
+        if visit.may("tenant:read"):
+            return _home(visit, q)
+        if len(slugs) == 1:
+            return visit.go(f"/t/{slugs[0]}/")
+        return visit.page("choose.html", title="Tenants")
+
+    @get("/p/{partner:str}", sync_to_thread=True)
+    def home(self, partner: FromPath[str], visit: NamedDependency[Visit]) -> Response[str]:
+        assert partner == visit.caller.partner.slug, "authentication lets nobody else through"
+        return visit.go("/")
+
+    @get("/enter/{slug:str}", sync_to_thread=True)
+    def door(self, slug: FromPath[str], visit: NamedDependency[Visit]) -> Response[str]:
+        """Straight in for members and with a live grant; else the form for one."""
+        if slug in {place.slug for place in visit.places}:
+            return visit.go(f"/t/{slug}/")
+        visit.require("tenant:enter")
+        tenant = _tenant(visit, slug)
+        roles = sorted(GRANTABLE_ROLES - {"manager_approver", "finance_approver"})
+        return visit.page("enter.html", title=f"Enter {tenant.name}", tenant=tenant, roles=roles, hours_max=HOURS_MAX)
+
+    @post("/enter/{slug:str}", sync_to_thread=True)
+    def enter(self, slug: FromPath[str], visit: NamedDependency[Visit], data: Form) -> Response[str]:
+        person = visit.caller.person
+        assert person is not None
+        grant_access(
+            visit.database,
+            visit.actor,
+            partner_id=visit.caller.partner.id,
+            tenant_slug=slug,
+            person_id=person.id,
+            role=field(data, "role"),
+            reason=field(data, "reason"),
+            hours=whole_number(data, "hours"),
+            trace_id=visit.trace_id,
+        )
+        return visit.go(f"/t/{slug}/", "You are in. The tenant sees this grant and can revoke it at any time.")
+
+
+def _tenant_of_host(visit: Visit, host: str) -> str | None:
+    query = (
+        select(TenantRow.slug).join(HostNameRow, HostNameRow.tenant_id == TenantRow.id).where(HostNameRow.host == host)
+    )
+    with control_transaction(visit.database, visit.actor) as tx:
+        return tx.session.scalars(query).one_or_none()
+
+
+def _tenants(visit: Visit, wanted: str) -> list[TenantRow]:
+    query = select(TenantRow).where(TenantRow.partner_id == visit.caller.partner.id, TenantRow.state != "erased")
+    if wanted.strip():
+        query = query.where(TenantRow.name.icontains(wanted.strip()[:80], autoescape=True))
+    with control_transaction(visit.database, visit.actor) as tx:
+        return list(tx.session.scalars(query.order_by(TenantRow.name, TenantRow.id).limit(TENANTS)))
+
+
+def _tenant(visit: Visit, slug: str) -> Tenant:
+    query = select(TenantRow).where(TenantRow.slug == slug, TenantRow.partner_id == visit.caller.partner.id)
+    with control_transaction(visit.database, visit.actor) as tx:
+        row = tx.session.scalars(query).one_or_none()
+    if row is None or row.state == "erased":
+        raise NotFoundError("There is no such tenant here.")
+    return to_tenant(row)
+
+
+def _home(visit: Visit, wanted: str) -> Response[str]:
+    """Counts need no grant: one transaction and one query per tenant, which read no content."""
+    visit.require("tenant:read")
+    inside = {place.slug for place in visit.places}
+    rows = [
+        TenantRowView(tenant=tenant, figures=_figures(visit, tenant), inside=tenant.slug in inside)
+        for tenant in map(to_tenant, _tenants(visit, wanted))
+    ]
+    return visit.page("partner.html", title="Tenants", rows=rows, q=wanted[:80])
+
+
+def _figures(visit: Visit, tenant: Tenant) -> Figures:
+    counting = Actor(kind=visit.actor.kind, name=visit.actor.name, id=visit.actor.id, person_id=visit.actor.person_id)
+    with transaction(visit.database, tenant, counting, read_only=True) as tx:
+        return read_figures(tx)
