@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from billwright.audit.record import entry_values, record_many
@@ -25,6 +25,7 @@ from billwright.jobs.enqueue import publish
 from billwright.kernel.ids import new_id
 from billwright.kernel.money import Money
 from billwright.tenancy.base import AnyRow
+from billwright.tenancy.recordset import insert_many
 from billwright.tenancy.transaction import Tx
 
 
@@ -229,8 +230,8 @@ class _DraftWriter:
     def write(self, items: Mapping[UUID, Sequence[AnyRow]]) -> None:
         session = self.tx.session
         if self._lines:
-            session.execute(insert(InvoiceLineRow), self._lines)
-            session.execute(insert(AllocationRow), self._allocations)
+            insert_many(session, InvoiceLineRow, self._lines)
+            insert_many(session, AllocationRow, self._allocations)
         if self._invoices:
             names = [name for name in self._invoices[0] if not name.startswith("b_")]
             statement = update(InvoiceRow).where(InvoiceRow.id == bindparam("b_id"))
@@ -239,7 +240,7 @@ class _DraftWriter:
             rows = [{name: value for name, value in row.items() if name != "b_moved"} for row in self._invoices]
             session.connection().execute(statement.values(values), rows)
         if self._events:
-            session.execute(insert(InvoiceEventRow), self._events)
+            insert_many(session, InvoiceEventRow, self._events)
         record_many(self.tx, self._entries)
         self._write_contributors(items)
 

@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 import structlog
-from sqlalchemy import bindparam, insert, update
+from sqlalchemy import bindparam, update
 
 from billwright.audit.record import entry_values, record_many
 from billwright.billing import queries
@@ -23,9 +23,11 @@ from billwright.kernel.errors import ConflictError
 from billwright.kernel.events import JobSpec
 from billwright.kernel.ids import new_id
 from billwright.tenancy.configuration import read_configuration
+from billwright.tenancy.recordset import insert_many
 from billwright.tenancy.transaction import Tx
 
 log = structlog.get_logger("billwright.billing")
+AUDITED: Final = frozenset({"state", "reasons", "notes", "amount_minor", "currency"})
 
 
 def evaluate_contracts(tx: Tx, contract_ids: Sequence[UUID]) -> None:
@@ -127,9 +129,7 @@ class _Changes:
         self._entry(row.id, row.state, values)
 
     def _entry(self, item_id: UUID, before: str | None, values: dict[str, Any]) -> None:
-        after = {
-            name: values[name] for name in ("state", "reasons", "notes", "amount_minor", "currency") if name in values
-        }
+        after: dict[str, Any] = {name: value for name, value in values.items() if name in AUDITED}
         self._entries.append(
             entry_values(
                 self.tx,
@@ -151,7 +151,7 @@ class _Changes:
     def write(self) -> None:
         session = self.tx.session
         if self._new:
-            session.execute(insert(BillableItemRow), self._new)
+            insert_many(session, BillableItemRow, self._new)
         by_columns: dict[tuple[str, ...], list[dict[str, Any]]] = {}
         for change in self._updates:
             by_columns.setdefault(tuple(sorted(change)), []).append(change)

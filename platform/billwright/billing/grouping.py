@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import bindparam, insert, update
+from sqlalchemy import bindparam, update
 
 from billwright.audit.record import entry_values, record_many
 from billwright.billing import queries
@@ -19,6 +19,7 @@ from billwright.kernel.events import JobSpec
 from billwright.kernel.ids import new_id
 from billwright.tenancy.base import AnyRow
 from billwright.tenancy.configuration import read_configuration
+from billwright.tenancy.recordset import insert_many
 from billwright.tenancy.transaction import Tx
 
 
@@ -128,5 +129,5 @@ def _make_drafts(tx: Tx, entities: Mapping[str, LegalEntityRow], groups: Mapping
             }
         )
     if rows:
-        tx.session.execute(insert(InvoiceRow), rows)
+        insert_many(tx.session, InvoiceRow, rows)
     return made
