@@ -1,11 +1,11 @@
 """The demo's partners and firms onboarded, and what feeding one of them needs."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from typing import Final
-from uuid import UUID
 
 import httpx
 from sqlalchemy import select
@@ -35,6 +35,7 @@ from billwright.tenancy.sandbox import set_clock
 from billwright.tenancy.tables import PartnerRow, TenantRow
 from billwright.tenancy.transaction import Tenant, control_transaction, transaction
 from billwright_tenants.apply import apply_blueprint
+from billwright_tenants.blueprint import Blueprint
 from billwright_tenants.partner import apply_partner
 
 TOKEN_DAYS: Final = 1
@@ -71,7 +72,7 @@ def onboard(install: Install, firms: Sequence[DemoFirm]) -> Calendar:
         applied = apply_blueprint(
             install.database, firm.partner, read_firm(firm), actor, master_key=install.settings.master_key
         )
-        _begin(install.database, applied.tenant, calendar)
+        begin(install.database, applied.tenant, calendar)
 
     with ThreadPoolExecutor(max_workers=2) as pool:
         list(pool.map(apply, firms))
@@ -84,20 +85,25 @@ def _first_start(database: Database) -> date:
         return tx.session.scalars(query).one().date()
 
 
-def _begin(database: Database, tenant: Tenant, calendar: Calendar) -> None:
+def begin(database: Database, tenant: Tenant, calendar: Calendar) -> Tenant:
     """A firm to which nothing was sent yet begins on the demo's first morning; one that was interrupted goes on."""
     with transaction(database, tenant, SYSTEM, read_only=True) as tx:
         begun = tx.session.scalars(select(SourceMessageRow.id).limit(1)).one_or_none() is not None
-    if not begun:
-        set_clock(database, tenant, calendar.moment(FIRST_DAY, "06:00"))
+    return tenant if begun else set_clock(database, tenant, calendar.moment(FIRST_DAY, "06:00"))
 
 
-def prepare(install: Install, firm: DemoFirm, calendar: Calendar) -> tuple[FirmFeed, UUID | None]:
-    """What feeds ``firm``, and the token that was made for it."""
-    tenant = load_tenant(install.database, firm.slug)
-    blueprint = read_firm(firm)
-    door, token_id = _door(install, firm, tenant)
-    feed = FirmFeed(
+def run_firm(install: Install, firm: DemoFirm, calendar: Calendar, tell: Callable[[int], None]) -> None:
+    """Feed ``firm`` to the last evening; it stays in the demo's time. The token ends with the feeding."""
+    tenant, blueprint = load_tenant(install.database, firm.slug), read_firm(firm)
+    with open_door(install, firm, tenant, blueprint) as door:
+        prepare(install, firm, tenant, blueprint, calendar, door).run(tell)
+
+
+def prepare(
+    install: Install, firm: DemoFirm, tenant: Tenant, blueprint: Blueprint, calendar: Calendar, door: Door
+) -> FirmFeed:
+    """What feeds ``firm``'s records to ``tenant``."""
+    return FirmFeed(
         database=install.database,
         firm=firm,
         tenant=tenant,
@@ -107,38 +113,31 @@ def prepare(install: Install, firm: DemoFirm, calendar: Calendar) -> tuple[FirmF
         door=door,
         records=read_records(firm),
     )
-    return feed, token_id
 
 
-def _door(install: Install, firm: DemoFirm, tenant: Tenant) -> tuple[Door, UUID | None]:
-    connection = next(each for each in read_firm(firm).connections if each.name == firm.connection)
+@contextmanager
+def open_door(install: Install, firm: DemoFirm, tenant: Tenant, blueprint: Blueprint) -> Iterator[Door]:
+    """The firm's way in; a token that it needs lives as long as the door is open."""
+    connection = next(each for each in blueprint.connections if each.name == firm.connection)
     if firm.channel == "drop":
         folder = install.settings.drop / tenant.slug / connection.name
-        return DropDoor(folder, connection.source, lambda written: install.workers.take(tenant, written)), None
-    if firm.channel == "webhook":
+        yield DropDoor(folder, connection.source, lambda written: install.workers.take(tenant, written))
+    elif firm.channel == "webhook":
         assert connection.hook_secret is not None, firm.slug
         address = f"{tenant.slug}.{connection.name}"
-        return HookDoor(
-            install.client, address, connection.hook_secret, connection.source, install.database.clock
-        ), None
-    made = make_token(
-        install.database,
-        operator("demo"),
-        partner_id=tenant.partner_id,
-        tenant=tenant,
-        name="demo input",
-        scopes=frozenset({"message:write"}),
-        days=TOKEN_DAYS,
-    )
-    return ApiDoor(install.client, made.secret, connection.source), made.id
-
-
-def run_firm(install: Install, firm: DemoFirm, calendar: Calendar, tell: Callable[[int], None]) -> None:
-    """Feed ``firm`` to the last evening; it stays in the demo's time. The token ends with the feeding."""
-    feed, token_id = prepare(install, firm, calendar)
-    try:
-        feed.run(tell)
-    finally:
-        if token_id is not None:
-            tenant = feed.tenant
-            revoke_token(install.database, operator("demo"), token_id, partner_id=tenant.partner_id, tenant=tenant)
+        yield HookDoor(install.client, address, connection.hook_secret, connection.source, install.database.clock)
+    else:
+        actor, partner_id = operator("demo"), tenant.partner_id
+        made = make_token(
+            install.database,
+            actor,
+            partner_id=partner_id,
+            tenant=tenant,
+            name="demo input",
+            scopes=frozenset({"message:write"}),
+            days=TOKEN_DAYS,
+        )
+        try:
+            yield ApiDoor(install.client, made.secret, connection.source)
+        finally:
+            revoke_token(install.database, actor, made.id, partner_id=partner_id, tenant=tenant)

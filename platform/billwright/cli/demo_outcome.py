@@ -16,6 +16,7 @@ from billwright.extension.reasons import explain
 from billwright.intake.tables import DropFileRow, SourceMessageRow
 from billwright.jobs.tables import JobRow
 from billwright.kernel.actor import SYSTEM
+from billwright.kernel.money import Money
 from billwright.posting.tables import PostingRow
 from billwright.receivables.tables import PaymentRow, ReceivableRow
 from billwright.tenancy.database import Database
@@ -61,7 +62,7 @@ def read_outcome(database: Database, tenant: Tenant) -> Outcome:
             items=_groups(tx, BillableItemRow.state),
             waiting=_waiting(tx),
             held=_groups(tx, ExceptionRow.code, ExceptionRow.closed_at.is_(None)),
-            warnings=_groups(tx, FindingRow.code, FindingRow.severity == "warning"),
+            warnings=_warnings(tx),
             waiting_manager=drafts.get("awaiting_manager", 0),
             waiting_finance=drafts.get("awaiting_finance", 0),
             issued=_rows(tx, InvoiceRow, InvoiceRow.issued_at.is_not(None)),
@@ -83,6 +84,20 @@ def in_words(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{count} {explain(code).title.lower()}" for code, count in ordered)
 
 
+def read_held(database: Database, tenant: Tenant) -> list[str]:
+    """A sentence for each draft on the exception desk, in the words of the desk."""
+    query = (
+        select(ExceptionRow.reason, ExceptionRow.amount_minor, ExceptionRow.currency)
+        .where(ExceptionRow.closed_at.is_(None))
+        .order_by(ExceptionRow.opened_at, ExceptionRow.id)
+    )
+    with transaction(database, tenant, SYSTEM, read_only=True) as tx:
+        return [
+            f"{Money(minor, currency)}: {reason}" if minor is not None and currency else reason
+            for reason, minor, currency in tx.session.execute(query)
+        ]
+
+
 def _one(tx: Tx, query: Select[Any]) -> int:
     return int(tx.session.scalars(query).one())
 
@@ -100,6 +115,13 @@ def _waiting(tx: Tx) -> dict[str, int]:
     """By the first reason: the one to be mended first."""
     query = select(BillableItemRow.reasons).where(BillableItemRow.state == "waiting")
     return dict(Counter(reasons[0] for reasons in tx.session.scalars(query)))
+
+
+def _warnings(tx: Tx) -> dict[str, int]:
+    """Drafts and invoices by what was found on them; found again after a change it is the same."""
+    query = select(FindingRow.code, func.count(FindingRow.invoice_id.distinct()))
+    query = query.where(FindingRow.severity == "warning").group_by(FindingRow.code).order_by(FindingRow.code)
+    return {code: int(count) for code, count in tx.session.execute(query)}
 
 
 def _dead_jobs(database: Database, tenant: Tenant) -> int:
