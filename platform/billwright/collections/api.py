@@ -6,7 +6,7 @@ from uuid import UUID
 
 from litestar import Controller, get, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath, FromQuery
+from litestar.params import FromPath, JSONBody, QueryParameter
 from msgspec import Meta, Struct
 
 from billwright.collections import queries
@@ -16,14 +16,19 @@ from billwright.collections.send_reminder_now import send_reminder_now
 from billwright.kernel.actor import Actor
 from billwright.kernel.ids import read, show
 from billwright.kernel.money import parse_amount
-from billwright.kernel.paging import LIMIT_DEFAULT, CursorText, Limit, Page
-from billwright.receivables.api import Amount, amount_out
+from billwright.kernel.paging import LIMIT_DEFAULT, Page
+from billwright.receivables.api import Amount, CustomerId, amount_out
+from billwright.tenancy.answers import Cursor, Limit, refusals
 from billwright.tenancy.database import Database
 from billwright.tenancy.transaction import Tenant, transaction
 
+InvoiceId = Annotated[str | None, QueryParameter(max_length=60, description="Only of this invoice: `inv_...`.")]
 Identifier = Annotated[str, Meta(max_length=60)]
 Reason = Annotated[str, Meta(max_length=2_000)]
-DisputeState = Literal["open", "upheld", "withdrawn"]
+# Named by its mark, because Litestar keeps the parameter name "state" for itself.
+DisputeState = Annotated[
+    Literal["open", "upheld", "withdrawn"] | None, QueryParameter(name="state", description="Only in this state.")
+]
 
 
 class DisputeIn(Struct, frozen=True, forbid_unknown_fields=True):
@@ -156,11 +161,17 @@ class InvoiceDisputesController(Controller):
     path = "/v1/invoices"
     tags = ("Disputes",)
 
-    @post("/{invoice_id:str}/disputes", operation_id="openDispute", sync_to_thread=True)
+    @post(
+        "/{invoice_id:str}/disputes",
+        operation_id="openDispute",
+        summary="Dispute part of an invoice",
+        responses=refusals(404, 409, 422),
+        sync_to_thread=True,
+    )
     def open(
         self,
         invoice_id: FromPath[str],
-        data: DisputeIn,
+        data: JSONBody[DisputeIn],
         database: NamedDependency[Database],
         tenant: NamedDependency[Tenant],
         actor: NamedDependency[Actor],
@@ -177,11 +188,18 @@ class DisputesController(Controller):
     path = "/v1/disputes"
     tags = ("Disputes",)
 
-    @post("/{dispute_id:str}/resolve", operation_id="resolveDispute", status_code=200, sync_to_thread=True)
+    @post(
+        "/{dispute_id:str}/resolve",
+        operation_id="resolveDispute",
+        summary="Resolve a dispute",
+        responses=refusals(404, 409, 422),
+        status_code=200,
+        sync_to_thread=True,
+    )
     def resolve(
         self,
         dispute_id: FromPath[str],
-        data: ResolveIn,
+        data: JSONBody[ResolveIn],
         database: NamedDependency[Database],
         tenant: NamedDependency[Tenant],
         actor: NamedDependency[Actor],
@@ -191,22 +209,22 @@ class DisputesController(Controller):
         resolve_dispute(database, tenant, actor, identifier, resolution=data.resolution, reason=data.reason)
         return Resolved(dispute_id, data.resolution)
 
-    @get(operation_id="listDisputes", sync_to_thread=True)
+    @get(operation_id="listDisputes", summary="List disputes", responses=refusals(404, 422), sync_to_thread=True)
     def list_all(
         self,
         database: NamedDependency[Database],
         tenant: NamedDependency[Tenant],
         actor: NamedDependency[Actor],
-        state: FromQuery[DisputeState | None] = None,
-        invoice: FromQuery[Identifier | None] = None,
-        limit: FromQuery[Limit] = LIMIT_DEFAULT,
-        cursor: FromQuery[CursorText | None] = None,
+        in_state: DisputeState = None,
+        invoice: InvoiceId = None,
+        limit: Limit = LIMIT_DEFAULT,
+        cursor: Cursor = None,
     ) -> Page[DisputeOut]:
         """Disputes, the latest first."""
         actor.require("receivable:read")
         invoice_id = read("inv", invoice) if invoice else None
         with transaction(database, tenant, actor, read_only=True) as tx:
-            found = queries.list_disputes(tx, state=state, invoice_id=invoice_id, limit=limit, cursor=cursor)
+            found = queries.list_disputes(tx, state=in_state, invoice_id=invoice_id, limit=limit, cursor=cursor)
         return Page([DisputeOut.of(item) for item in found.rows], found.next_cursor)
 
 
@@ -214,10 +232,15 @@ class RemindersController(Controller):
     path = "/v1/reminders"
     tags = ("Reminders",)
 
-    @post(operation_id="sendReminder", sync_to_thread=True)
+    @post(
+        operation_id="sendReminder",
+        summary="Send a reminder now",
+        responses=refusals(404, 409, 422),
+        sync_to_thread=True,
+    )
     def send(
         self,
-        data: ReminderIn,
+        data: JSONBody[ReminderIn],
         database: NamedDependency[Database],
         tenant: NamedDependency[Tenant],
         actor: NamedDependency[Actor],
@@ -234,15 +257,15 @@ class RemindersController(Controller):
         total = amount_out(decided.total_minor, data.currency)
         return ReminderMade(show("rem", decided.reminder_id), decided.step, total)
 
-    @get(operation_id="listReminders", sync_to_thread=True)
+    @get(operation_id="listReminders", summary="List reminders", responses=refusals(404, 422), sync_to_thread=True)
     def list_all(
         self,
         database: NamedDependency[Database],
         tenant: NamedDependency[Tenant],
         actor: NamedDependency[Actor],
-        customer: FromQuery[Identifier | None] = None,
-        limit: FromQuery[Limit] = LIMIT_DEFAULT,
-        cursor: FromQuery[CursorText | None] = None,
+        customer: CustomerId = None,
+        limit: Limit = LIMIT_DEFAULT,
+        cursor: Cursor = None,
     ) -> Page[ReminderOut]:
         """Reminders, the latest first."""
         actor.require("receivable:read")
@@ -256,13 +279,13 @@ class WorklistController(Controller):
     path = "/v1/worklist"
     tags = ("Reminders",)
 
-    @get(operation_id="showWorklist", sync_to_thread=True)
+    @get(operation_id="showWorklist", summary="Show the worklist", responses=refusals(422), sync_to_thread=True)
     def show(
         self,
         database: NamedDependency[Database],
         tenant: NamedDependency[Tenant],
         actor: NamedDependency[Actor],
-        limit: FromQuery[Limit] = LIMIT_DEFAULT,
+        limit: Limit = LIMIT_DEFAULT,
     ) -> list[WorklistOut]:
         """Customers with something overdue, the most urgent first."""
         actor.require("receivable:read")

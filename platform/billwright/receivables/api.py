@@ -5,20 +5,22 @@ from typing import Annotated, Final
 
 from litestar import Controller, get, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath, FromQuery
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from msgspec import Meta, Struct
 
 from billwright.kernel.actor import Actor
 from billwright.kernel.ids import read, show
 from billwright.kernel.money import Money, parse_amount
-from billwright.kernel.paging import LIMIT_DEFAULT, CursorText, Limit, Page
+from billwright.kernel.paging import LIMIT_DEFAULT, Page
 from billwright.receivables import queries
 from billwright.receivables.apply_payment import apply_payment
 from billwright.receivables.receive_payments import Incoming, record_payment
 from billwright.receivables.tables import PaymentRow
+from billwright.tenancy.answers import Cursor, Limit, refusals
 from billwright.tenancy.database import Database
 from billwright.tenancy.transaction import Tenant, transaction
 
+CustomerId = Annotated[str | None, QueryParameter(max_length=60, description="Only of this customer: `cus_...`.")]
 Text = Annotated[str, Meta(max_length=300)]
 
 
@@ -144,10 +146,12 @@ class PaymentsController(Controller):
     path = "/v1/payments"
     tags = ("Payments",)
 
-    @post(operation_id="recordPayment", sync_to_thread=True)
+    @post(
+        operation_id="recordPayment", summary="Record a payment", responses=refusals(404, 409, 422), sync_to_thread=True
+    )
     def record(
         self,
-        data: PaymentIn,
+        data: JSONBody[PaymentIn],
         database: NamedDependency[Database],
         tenant: NamedDependency[Tenant],
         actor: NamedDependency[Actor],
@@ -170,15 +174,15 @@ class PaymentsController(Controller):
             created=done.created,
         )
 
-    @get(operation_id="listPayments", sync_to_thread=True)
+    @get(operation_id="listPayments", summary="List payments", responses=refusals(422), sync_to_thread=True)
     def list_all(
         self,
         database: NamedDependency[Database],
         tenant: NamedDependency[Tenant],
         actor: NamedDependency[Actor],
         unapplied: FromQuery[bool | None] = None,
-        limit: FromQuery[Limit] = LIMIT_DEFAULT,
-        cursor: FromQuery[CursorText | None] = None,
+        limit: Limit = LIMIT_DEFAULT,
+        cursor: Cursor = None,
     ) -> Page[PaymentOut]:
         """Payments, the latest first; ``unapplied=true``: those with money left."""
         actor.require("receivable:read")
@@ -186,11 +190,18 @@ class PaymentsController(Controller):
             found = queries.list_payments(tx, unapplied=unapplied, limit=limit, cursor=cursor)
         return Page([_payment_out(row) for row in found.rows], found.next_cursor)
 
-    @post("/{payment_id:str}/apply", operation_id="applyPayment", status_code=200, sync_to_thread=True)
+    @post(
+        "/{payment_id:str}/apply",
+        operation_id="applyPayment",
+        summary="Apply a payment",
+        responses=refusals(404, 422),
+        status_code=200,
+        sync_to_thread=True,
+    )
     def apply(
         self,
         payment_id: FromPath[str],
-        data: ApplyIn,
+        data: JSONBody[ApplyIn],
         database: NamedDependency[Database],
         tenant: NamedDependency[Tenant],
         actor: NamedDependency[Actor],
@@ -212,16 +223,16 @@ class ReceivablesController(Controller):
     path = "/v1/receivables"
     tags = ("Receivables",)
 
-    @get(operation_id="listReceivables", sync_to_thread=True)
+    @get(operation_id="listReceivables", summary="List receivables", responses=refusals(404, 422), sync_to_thread=True)
     def list_all(
         self,
         database: NamedDependency[Database],
         tenant: NamedDependency[Tenant],
         actor: NamedDependency[Actor],
-        customer: FromQuery[Annotated[str, Meta(max_length=60)] | None] = None,
+        customer: CustomerId = None,
         overdue: FromQuery[bool | None] = None,
-        limit: FromQuery[Limit] = LIMIT_DEFAULT,
-        cursor: FromQuery[CursorText | None] = None,
+        limit: Limit = LIMIT_DEFAULT,
+        cursor: Cursor = None,
     ) -> Page[ReceivableOut]:
         """Receivables by due date; ``overdue=true``: those that are open and late."""
         actor.require("receivable:read")
@@ -230,7 +241,13 @@ class ReceivablesController(Controller):
             found = queries.list_receivables(tx, customer_id=customer_id, overdue=overdue, limit=limit, cursor=cursor)
         return Page([ReceivableOut.of(item) for item in found.rows], found.next_cursor)
 
-    @get("/{receivable_id:str}", operation_id="showReceivable", sync_to_thread=True)
+    @get(
+        "/{receivable_id:str}",
+        operation_id="showReceivable",
+        summary="Show a receivable",
+        responses=refusals(404),
+        sync_to_thread=True,
+    )
     def show_one(
         self,
         receivable_id: FromPath[str],

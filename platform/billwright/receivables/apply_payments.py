@@ -10,7 +10,7 @@ from sqlalchemy import BigInteger, ColumnElement, DateTime, Uuid, bindparam, cas
 
 from billwright.audit.record import entry_values, record_many
 from billwright.billing.tables import InvoiceEventRow, InvoiceRow
-from billwright.canon.recordset import parameters, recordset, table_of
+from billwright.tenancy.recordset import parameters, recordset, table_of
 from billwright.jobs.enqueue import publish
 from billwright.kernel.canonical_json import plain
 from billwright.kernel.ids import new_id
