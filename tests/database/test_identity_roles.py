@@ -328,3 +328,12 @@ def test_a_disabled_person_is_out_at_once(database: Database, people: People, te
 
 def test_the_operator_may_all_but_approve() -> None:
     assert operator().permissions == ALL_PERMISSIONS - APPROVING
+
+
+def test_the_guide_names_every_role() -> None:
+    from pathlib import Path
+
+    from billwright.identity.permissions import PARTNER_ROLES
+
+    guide = (Path(__file__).parents[2] / "docs" / "onboarding.md").read_text(encoding="utf-8")
+    assert [role for role in (*TENANT_ROLES, *PARTNER_ROLES) if f"`{role}`" not in guide] == []

@@ -18,7 +18,8 @@ def test_a_token_is_made_shown_once_used_listed_and_revoked(
     token = made.json()
 
     me = client.get("/v1/me", headers=bearer(token["token"])).json()
-    assert (me["email"], me["kind"], me["permissions"]) == ("ida@example.com", "token", ["message:write"])
+    assert (me["email"], me["kind"], me["tenant"]) == ("ida@example.com", "token", tenant.slug)
+    assert me["permissions"] == ["message:write"]
     listed = client.get("/v1/tokens", headers=maker)
     assert token["token"] not in listed.text
     assert [each["name"] for each in listed.json()["items"]] == ["PSA feed", "test"]

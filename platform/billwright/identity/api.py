@@ -107,14 +107,19 @@ class MeController(Controller):
     tags = ("Identity",)
 
     @get(operation_id="whoAmI", sync_to_thread=False)
-    def show_me(self, caller: NamedDependency[Caller], actor: NamedDependency[Actor]) -> MeOut:
+    def show_me(
+        self,
+        caller: NamedDependency[Caller],
+        actor: NamedDependency[Actor],
+        tenant_if_any: NamedDependency[Tenant | None],
+    ) -> MeOut:
         """Who the token or session is, here: with a tenant's permissions or the partner's."""
         return MeOut(
             name=actor.name,
             email=actor.email,
             kind=actor.kind,
             partner=caller.partner.slug,
-            tenant=str(caller.tenant_id) if caller.tenant_id else None,
+            tenant=tenant_if_any.slug if tenant_if_any else None,
             acting_for=actor.acting_for,
             permissions=sorted(actor.permissions),
         )

@@ -11,7 +11,14 @@ from litestar.middleware import DefineMiddleware
 from litestar.static_files import create_static_files_router
 
 from billwright.insight.metrics import Metrics
-from billwright.web.auth import Authentication, provide_actor, provide_caller, provide_tenant, provide_trace_id
+from billwright.web.auth import (
+    Authentication,
+    provide_actor,
+    provide_caller,
+    provide_tenant,
+    provide_tenant_if_any,
+    provide_trace_id,
+)
 from billwright.web.health import HealthController
 from billwright.web.idempotency import Idempotency
 from billwright.web.logging import RequestShell
@@ -27,8 +34,8 @@ OWN_CONTROLLERS: Final[tuple[type[Controller], ...]] = (HealthController, Proble
 def make_app(services: Services, controllers: Sequence[type[Controller] | Any]) -> Litestar:
     """The app with the rooms' ``controllers`` mounted.
 
-    Their handlers may ask for ``database``, ``settings``, ``tenant``, ``actor``, ``caller``, ``trace_id``, ``services``
-    and whatever ``services.dependencies`` names. Everything is closed to strangers unless a route says
+    Their handlers may ask for ``database``, ``settings``, ``tenant``, ``tenant_if_any``, ``actor``, ``caller``,
+    ``trace_id``, ``services`` and whatever ``services.dependencies`` names. Everything is closed to strangers unless a route says
     ``exclude_from_auth=True``.
     """
     metrics = Metrics(services.database)
@@ -73,6 +80,7 @@ def _dependencies(services: Services, metrics: Metrics) -> dict[str, Provide]:
         "caller": Provide(provide_caller, sync_to_thread=False),
         "actor": Provide(provide_actor, sync_to_thread=False),
         "tenant": Provide(provide_tenant, sync_to_thread=False),
+        "tenant_if_any": Provide(provide_tenant_if_any, sync_to_thread=False),
         "trace_id": Provide(provide_trace_id, sync_to_thread=False),
         **{name: value(given) for name, given in services.dependencies.items()},
     }

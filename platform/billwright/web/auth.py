@@ -199,5 +199,10 @@ def provide_tenant(request: Request[Any, Any, Any]) -> Tenant:
     return tenant
 
 
+def provide_tenant_if_any(request: Request[Any, Any, Any]) -> Tenant | None:
+    """The tenant at hand, or None in partner matters."""
+    return access_of(request).tenant
+
+
 def provide_trace_id(request: Request[Any, Any, Any]) -> str:
     return str(request.scope["state"]["trace_id"])
