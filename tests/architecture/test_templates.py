@@ -11,9 +11,10 @@ from jinja2 import Environment, FileSystemLoader, meta, nodes
 from billwright.documents.mail import MailPage, OpenRow, ReminderPage
 from billwright.documents.page import Fact, InvoicePage, LineBlock, PartyBlock, PaymentBlock, TaxBlock
 from billwright.documents.render import palette
-from billwright.documents.sets import INVOICE_SETS, MAIL_SETS, ROOT
+from billwright.documents.sets import INVOICE_SETS, MAIL_SETS
 from billwright.documents.texts import InvoiceTexts
 from billwright.kernel.brand import Brand
+from billwright_templates.versions import ROOT
 from support.invoice_contents import ALDERGATE
 
 TEMPLATES = sorted(

@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from billwright.documents.fetch import FACES
 from billwright.documents.page import InvoicePage, invoice_page
 from billwright.documents.render import Renderer, palette
-from billwright.documents.sets import ROOT
+from billwright_templates.versions import ROOT
 from support.invoice_contents import KESTREL, content, line
 
 GOALS = {20: 1.4, 200: 1.7}

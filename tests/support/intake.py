@@ -7,7 +7,6 @@ from typing import Any
 import msgspec
 from sqlalchemy import event, insert, select
 
-from billwright.canon.recordset import table_of
 from billwright.canon.rows import TABLES
 from billwright.canon.tables import ContractVersionRow, ExternalReferenceRow
 from billwright.intake.apply_messages import apply_stored, count_states
@@ -17,6 +16,7 @@ from billwright.kernel.actor import SYSTEM
 from billwright.kernel.canonical_json import plain
 from billwright.kernel.ids import new_id
 from billwright.tenancy.database import Database
+from billwright.tenancy.recordset import table_of
 from billwright.tenancy.transaction import Tenant, transaction
 
 TIME = "2026-02-01T10:00:00Z"

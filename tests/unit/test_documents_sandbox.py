@@ -12,8 +12,8 @@ from PIL import Image
 from billwright.documents.confined import Limits
 from billwright.documents.page import invoice_page
 from billwright.documents.render import Renderer
-from billwright.documents.sets import template_version
 from billwright.kernel.errors import InputInvalidError
+from billwright_templates.versions import template_version
 from support.invoice_contents import ALDERGATE, content
 
 PAGE = invoice_page(content(1), number="N-1", brand=ALDERGATE)

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any, Final, Literal
 from uuid import UUID
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import select, update
 
 from billwright.approvals.errors import ContentChangedError, ReasonMissingError, StepNotOpenError
 from billwright.approvals.events import InvoicesApproved
@@ -20,6 +20,7 @@ from billwright.kernel.errors import NotFoundError, SelfApprovalError
 from billwright.kernel.ids import new_id
 from billwright.tenancy.configuration import read_configuration
 from billwright.tenancy.database import Database
+from billwright.tenancy.recordset import insert_many
 from billwright.tenancy.transaction import Tenant, Tx, transaction
 
 Decision = Literal["approve", "return"]
@@ -149,7 +150,7 @@ def _return(tx: Tx, invoice: InvoiceRow, step: ApprovalStepRow, reason: str) -> 
         "opened_at": tx.now,
         "due_at": tx.now + timedelta(hours=hours),
     }
-    tx.session.execute(insert(ExceptionRow), [row])
+    insert_many(tx.session, ExceptionRow, [row])
     record(tx, "invoice.returned", "invoice", invoice.id, after={"role": step.role}, reason=reason)
     return Decided(invoice.id, "validation_pending", "returned")
 
@@ -175,4 +176,4 @@ def _say(tx: Tx, invoice_id: UUID, event: str, text: str) -> None:
         "actor_name": tx.actor.name,
         "facts": {},
     }
-    tx.session.execute(insert(InvoiceEventRow), [row])
+    insert_many(tx.session, InvoiceEventRow, [row])

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import bindparam, select, update
 
 from billwright.approvals.events import InvoicesApproved
 from billwright.approvals.matrix import Route, route
@@ -19,6 +19,7 @@ from billwright.kernel.ids import new_id
 from billwright.kernel.money import Money
 from billwright.tenancy.base import AnyRow
 from billwright.tenancy.configuration import read_configuration
+from billwright.tenancy.recordset import insert_many
 from billwright.tenancy.transaction import Tx
 
 
@@ -55,7 +56,7 @@ def route_drafts(tx: Tx, invoice_ids: Sequence[UUID]) -> None:
         if detail == "approved":
             approved.append(row.id)
     if steps:
-        tx.session.execute(insert(ApprovalStepRow), steps)
+        insert_many(tx.session, ApprovalStepRow, steps)
     statement = update(InvoiceRow).where(InvoiceRow.id == bindparam("b_id"))
     statement = statement.values(
         phase=bindparam("phase"), detail=bindparam("detail"), updated_at=tx.now, phase_since=tx.now
@@ -127,7 +128,7 @@ def _drop_stale(tx: Tx, drafts: Sequence[AnyRow]) -> dict[UUID, set[str]]:
         )  # fmt: skip
         dropped = [step for step in stale if step.state == "approved"]
         if dropped:
-            tx.session.execute(insert(InvoiceEventRow), [_dropped_event(tx, step) for step in dropped])
+            insert_many(tx.session, InvoiceEventRow, [_dropped_event(tx, step) for step in dropped])
     return standing
 
 

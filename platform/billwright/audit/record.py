@@ -4,11 +4,10 @@ from collections.abc import Mapping
 from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import insert
-
 from billwright.audit.tables import AuditEntryRow, ControlAuditEntryRow
 from billwright.kernel.canonical_json import plain
 from billwright.kernel.ids import new_id
+from billwright.tenancy.recordset import insert_many
 from billwright.tenancy.transaction import ControlTx, Tx
 
 
@@ -54,13 +53,12 @@ def record(
 ) -> None:
     """Write one entry: ``action`` is ``object.verb`` in the past tense (``invoice.issued``)."""
     values = entry_values(tx, action, subject_kind, subject_id, before=before, after=after, reason=reason)
-    tx.session.execute(insert(AuditEntryRow), [values])
+    insert_many(tx.session, AuditEntryRow, [values])
 
 
 def record_many(tx: Tx, entries: list[dict[str, Any]]) -> None:
     """Write entries made by ``entry_values`` in one statement."""
-    if entries:
-        tx.session.execute(insert(AuditEntryRow), entries)
+    insert_many(tx.session, AuditEntryRow, entries)
 
 
 def record_control(
@@ -92,4 +90,4 @@ def record_control(
         "address": actor.address,
         "trace_id": tx.trace_id,
     }
-    tx.session.execute(insert(ControlAuditEntryRow), [values])
+    insert_many(tx.session, ControlAuditEntryRow, [values])

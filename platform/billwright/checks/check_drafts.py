@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import structlog
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import bindparam, select, update
 
 from billwright.audit.record import entry_values, record_many
 from billwright.billing.tables import InvoiceEventRow, InvoiceRow
@@ -21,6 +21,7 @@ from billwright.kernel.canonical_json import plain
 from billwright.kernel.ids import new_id
 from billwright.tenancy.base import AnyRow
 from billwright.tenancy.configuration import read_configuration
+from billwright.tenancy.recordset import insert_many
 from billwright.tenancy.transaction import Tx
 
 log = structlog.get_logger("billwright.checks")
@@ -95,7 +96,7 @@ def _keep_findings(tx: Tx, drafts: Sequence[AnyRow], said: dict[UUID, list[Said]
             if open_findings.pop(key, None) is None:
                 rows.append(_finding_row(tx, draft, rule, finding))
     if rows:
-        tx.session.execute(insert(FindingRow), rows)
+        insert_many(tx.session, FindingRow, rows)
     if open_findings:
         statement = update(FindingRow).where(FindingRow.id.in_(list(open_findings.values())))
         tx.session.execute(statement.values(resolved_at=tx.now))
@@ -139,7 +140,7 @@ def _keep_exceptions(tx: Tx, drafts: Sequence[AnyRow], said: dict[UUID, list[Sai
                 rows.append(row)
                 entries.append(entry_values(tx, "exception.opened", "invoice", draft.id, after={"code": code}))
     if rows:
-        tx.session.execute(insert(ExceptionRow), rows)
+        insert_many(tx.session, ExceptionRow, rows)
     if known:
         statement = update(ExceptionRow).where(ExceptionRow.id.in_(list(known.values())))
         tx.session.execute(statement.values(closed_at=tx.now, closed_how="the cause was mended"))
@@ -186,7 +187,7 @@ def _move(tx: Tx, drafts: Sequence[AnyRow], detail: str, text: str) -> None:
         }
         for row in drafts
     ]
-    tx.session.execute(insert(InvoiceEventRow), events)
+    insert_many(tx.session, InvoiceEventRow, events)
     record_many(
         tx,
         [

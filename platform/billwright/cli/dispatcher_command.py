@@ -3,6 +3,7 @@
 import click
 
 from billwright.cli.processes import settings_with_servers, stop_on_signals
+from billwright.intake.jobs import enqueue_scans
 from billwright.jobs.broker import dispatch, make_broker
 from billwright.jobs.handlers import QUEUES
 from billwright.web.composition import all_handlers
@@ -21,7 +22,7 @@ def command() -> None:
     assert settings.redis_url is not None
     broker = make_broker(settings.redis_url, QUEUES)
     try:
-        dispatch(database, handlers, broker, stop)
+        dispatch(database, handlers, broker, stop, each_second=lambda: enqueue_scans(database, settings.drop))
     finally:
         broker.close()
         database.close()

@@ -5,7 +5,7 @@ from typing import Final
 
 from weasyprint.urls import FatalURLFetchingError, URLFetcher, URLFetcherResponse
 
-from billwright.documents.sets import ROOT
+from billwright_templates.versions import ROOT
 
 FACES: Final = {
     "sans": (("Inter", 400, "Inter-Regular.ttf"), ("Inter", 600, "Inter-SemiBold.ttf")),

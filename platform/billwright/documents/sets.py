@@ -1,9 +1,5 @@
 """Template sets: where they lie, their version, and the sandboxed Jinja that runs bundled and partner-written ones alike."""
 
-import hashlib
-from functools import cache
-from importlib.resources import files
-from pathlib import Path
 from typing import Final
 
 from jinja2 import FileSystemLoader, StrictUndefined, TemplateError
@@ -11,8 +7,8 @@ from jinja2.exceptions import SecurityError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from billwright.kernel.errors import InputInvalidError
+from billwright_templates.versions import ROOT
 
-ROOT: Final = Path(str(files("billwright_templates")))
 INVOICE_SETS: Final = ("classic", "modern")
 MAIL_SETS: Final = ("classic", "modern")
 _FILTERS: Final = (
@@ -54,18 +50,6 @@ def check_set(name: str, known: tuple[str, ...] = INVOICE_SETS) -> str:
             f"There is no template set {name!r}; choose one of {', '.join(known)}.", field="template_set"
         )
     return name
-
-
-@cache
-def template_version(template_set: str, override: str | None = None) -> str:
-    """16 hex digits over all that decides how a document of the set looks: its files, the fonts, the partner's text."""
-    digest = hashlib.sha256()
-    for folder in (ROOT / "invoice" / check_set(template_set), ROOT / "fonts"):
-        for path in sorted(folder.glob("*")):
-            if path.suffix in {".html", ".css", ".ttf"}:
-                digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
-    digest.update((override or "").encode())
-    return digest.hexdigest()[:16]
 
 
 def fill(env: ImmutableSandboxedEnvironment, source: str, context: dict[str, object]) -> str:

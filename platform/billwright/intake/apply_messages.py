@@ -12,9 +12,9 @@ from sqlalchemy.exc import DataError, IntegrityError
 from billwright.audit.record import record
 from billwright.canon.apply import apply_objects
 from billwright.canon.incoming import Incoming
-from billwright.canon.recordset import parameters, recordset, table_of
 from billwright.intake.mapping import Connectors, Held, Mapped, Stored, load_messages, map_messages
 from billwright.intake.tables import SourceMessageRow
+from billwright.tenancy.recordset import parameters, recordset, table_of
 from billwright.tenancy.transaction import Tx
 
 OLDER: Final = "Something newer about the same object is known already; an older message never wins."

@@ -12,7 +12,6 @@ from sqlalchemy import Row, select
 
 from billwright.audit.record import record
 from billwright.canon.incoming import Incoming, newest, place_of_row
-from billwright.canon.recordset import table_of
 from billwright.canon.references import find_ids
 from billwright.canon.rows import SOURCED, TABLES, Ids, named, values_of
 from billwright.extension.loading import available_connectors
@@ -25,6 +24,7 @@ from billwright.kernel.canonical_json import plain
 from billwright.kernel.errors import InputInvalidError
 from billwright.kernel.ids import new_id
 from billwright.tenancy.database import Database
+from billwright.tenancy.recordset import table_of
 from billwright.tenancy.transaction import Tenant, Tx, transaction
 
 MESSAGES_MAX: Final = 10_000

@@ -11,7 +11,6 @@ from sqlalchemy import Text, cast, column, func, literal_column, select
 from sqlalchemy.dialects.postgresql import JSONB, insert
 
 from billwright.audit.record import record
-from billwright.canon.recordset import parameters, recordset, table_of
 from billwright.intake.envelope import (
     CloudEventIn,
     RefusedError,
@@ -29,6 +28,7 @@ from billwright.kernel.actor import Actor
 from billwright.kernel.events import JobSpec
 from billwright.kernel.ids import new_id
 from billwright.tenancy.database import Database
+from billwright.tenancy.recordset import parameters, recordset, table_of
 from billwright.tenancy.transaction import Tenant, Tx, transaction
 
 BATCH_MAX: Final = 1_000

@@ -13,8 +13,7 @@ from billwright.kernel.ids import show
 from billwright.kernel.money import Money, tax_amount
 from billwright.tenancy.base import AnyRow
 from billwright.tenancy.configuration import DocumentSettings
-
-TEMPLATE_VERSION = "1"
+from billwright_templates.versions import template_version
 
 
 def freeze(
@@ -57,7 +56,7 @@ def freeze(
         gross_minor=net_minor + tax_minor,
         notes=tuple(documents.notes),
         template_set=documents.template_set,
-        template_version=TEMPLATE_VERSION,
+        template_version=template_version(documents.template_set, documents.template_html),
     )
 
 

@@ -8,7 +8,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import msgspec
-from sqlalchemy import insert, update
+from sqlalchemy import update
 
 from billwright.audit.record import entry_values, record_many
 from billwright.billing.tables import BillableItemRow, InvoiceEventRow
@@ -24,6 +24,7 @@ from billwright.kernel.ids import new_id
 from billwright.kernel.money import Money
 from billwright.tenancy.base import AnyRow
 from billwright.tenancy.configuration import read_configuration
+from billwright.tenancy.recordset import insert_many
 from billwright.tenancy.transaction import Tx
 
 
@@ -104,8 +105,8 @@ def _store(tx: Tx, issued: Sequence[IssuedInvoice]) -> None:
             )
         )  # fmt: skip
         events.append(_event(tx, each))
-    tx.session.execute(insert(SnapshotRow), snapshots)
-    tx.session.execute(insert(InvoiceEventRow), events)
+    insert_many(tx.session, SnapshotRow, snapshots)
+    insert_many(tx.session, InvoiceEventRow, events)
     record_many(tx, entries)
     billed = update(BillableItemRow).where(
         BillableItemRow.invoice_id.in_([each.invoice_id for each in issued]), BillableItemRow.state == "drafted"

@@ -1,7 +1,7 @@
 """Dramatiq on Redis: messages carry a lease's id and nothing else. Losing them all loses no work, only time."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 from uuid import UUID
 
@@ -65,8 +65,18 @@ def dispatch_once(database: Database, handlers: Handlers, broker: dramatiq.Broke
     return len(leases)
 
 
-def dispatch(database: Database, handlers: Handlers, broker: dramatiq.Broker, stop: threading.Event) -> None:
-    """Run lease rounds until ``stop``. Any number of dispatchers may run: SKIP LOCKED keeps them apart."""
+def dispatch(
+    database: Database,
+    handlers: Handlers,
+    broker: dramatiq.Broker,
+    stop: threading.Event,
+    *,
+    each_second: Callable[[], object] = lambda: None,
+) -> None:
+    """Run lease rounds until ``stop``. Any number of dispatchers may run: SKIP LOCKED keeps them apart.
+
+    ``each_second`` is called about once a second for what has no clock of its own (folders that people drop files into).
+    """
     expire_at = 0.0
     clock = 0.0
     while not stop.is_set():
@@ -74,6 +84,7 @@ def dispatch(database: Database, handlers: Handlers, broker: dramatiq.Broker, st
         try:
             if clock >= expire_at:
                 release_expired(database)
+                each_second()
                 expire_at = clock + EXPIRE_EVERY_S
             if dispatch_once(database, handlers, broker):
                 pause = BUSY_S

@@ -1,16 +1,33 @@
 """Writing jobs and publishing domain events, in the business transaction."""
 
 from collections.abc import Iterable
-from typing import Any, cast
+from typing import Any, Final, cast
 
-from sqlalchemy import func
+from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 
 from billwright.jobs.tables import WAITING, JobRow
 from billwright.kernel.canonical_json import plain
 from billwright.kernel.events import DomainEvent, JobSpec
 from billwright.kernel.ids import new_id
+from billwright.tenancy.recordset import parameters, recordset, table_of
 from billwright.tenancy.transaction import Tx
+
+_TABLE: Final = table_of(JobRow)
+_COLUMNS: Final = (
+    "id", "tenant_id", "role_name", "queue", "kind", "key", "payload", "state", "priority", "run_at", "trace_id",
+    "created_at", "updated_at",
+)  # fmt: skip
+_INCOMING: Final = recordset([_TABLE.c[name] for name in _COLUMNS])
+_INSERT: Final = insert(_TABLE).from_select(list(_COLUMNS), select(*_INCOMING.c))
+_ENQUEUE: Final = _INSERT.on_conflict_do_update(
+    index_elements=["tenant_id", "key"],
+    index_where=WAITING,
+    set_={
+        "run_at": func.least(_TABLE.c.run_at, _INSERT.excluded.run_at),
+        "priority": func.greatest(_TABLE.c.priority, _INSERT.excluded.priority),
+    },
+)
 
 
 def enqueue(tx: Tx, specs: Iterable[JobSpec]) -> int:
@@ -19,18 +36,9 @@ def enqueue(tx: Tx, specs: Iterable[JobSpec]) -> int:
     One statement for all. The rows exist if and only if the transaction commits.
     """
     rows = {spec.key: _values(tx, spec) for spec in specs}
-    if not rows:
-        return 0
-    statement = insert(JobRow).values(list(rows.values()))
-    statement = statement.on_conflict_do_update(
-        index_elements=["tenant_id", "key"],
-        index_where=WAITING,
-        set_={
-            "run_at": func.least(JobRow.run_at, statement.excluded.run_at),
-            "priority": func.greatest(JobRow.priority, statement.excluded.priority),
-        },
-    )
-    tx.session.execute(statement)
+    if rows:
+        # In the order of the keys, so that two publishers of the same wishes queue instead of dead-locking.
+        tx.session.execute(_ENQUEUE, parameters(rows[key] for key in sorted(rows)))
     return len(rows)
 
 

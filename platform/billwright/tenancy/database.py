@@ -60,7 +60,7 @@ def open_database(
         max_overflow=4,
         pool_recycle=CONNECTION_AGE_S,
         pool_pre_ping=True,
-        connect_args={"options": "-c search_path="},
+        connect_args={"options": "-c search_path= -c timezone=UTC"},
         query_cache_size=2000,
     )
 
@@ -75,6 +75,6 @@ def open_database(
         pool_size=1,
         max_overflow=3,
         pool_pre_ping=True,
-        connect_args={"options": "-c search_path=pg_catalog"},
+        connect_args={"options": "-c search_path=pg_catalog -c timezone=UTC"},
     )
     return Database(engine=engine, owner_engine=owner, clock=clock or SystemClock())

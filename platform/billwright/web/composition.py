@@ -26,7 +26,8 @@ from billwright_tenants import api as onboarding
 SPINE: Final = ("intake", "billing", "checks", "approvals", "issuing", "receivables")
 AFTER_ISSUE: Final = ("documents", "delivery", "posting", "collections")
 ROOMS_WITH_API: Final = (
-    "identity", "intake", "canon", "jobs", "audit", "documents", "delivery", "posting", "receivables",
+    "identity", "intake", "canon", "billing", "checks", "approvals", "jobs", "audit", "documents", "delivery", "posting",
+    "receivables",
 )  # fmt: skip
 
 
@@ -63,6 +64,7 @@ def all_handlers(settings: Settings, database: Database) -> Handlers:
     books = Books(database=database, connectors=available_connectors(), settings=settings)
     return Handlers.of(
         *spine_handlers().by_kind.values(),
+        *_jobs("intake").drop_handlers(database, settings.drop),
         *_jobs("documents").handlers(database, store, Renderer()),
         *_jobs("delivery").handlers(post, mails),
         *_jobs("posting").handlers(books),

@@ -73,6 +73,8 @@ def configure_logging(settings: Settings) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(max(level, logging.INFO))
+    for name in ("alembic", "pikepdf", "weasyprint", "fontTools", "httpx"):
+        logging.getLogger(name).setLevel(logging.WARNING)  # their progress says nothing to an operator
 
 
 def trace_of(headers: list[tuple[bytes, bytes]] | Any) -> str:

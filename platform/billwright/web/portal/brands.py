@@ -12,7 +12,6 @@ from litestar.params import FromPath
 from sqlalchemy import select
 
 from billwright.documents.queries import brand_of
-from billwright.documents.sets import ROOT
 from billwright.kernel.actor import SYSTEM
 from billwright.kernel.brand import WHITE, Brand, dark_palette, mix, readable_on, text_on
 from billwright.kernel.errors import NotFoundError
@@ -22,6 +21,7 @@ from billwright.tenancy.tables import HostNameRow, PartnerRow, TenantRow
 from billwright.tenancy.transaction import control_transaction
 from billwright.web.auth import access_of
 from billwright.web.security import content_security_policy
+from billwright_templates.versions import ROOT
 
 FAMILIES: Final = {"sans": '"Inter", system-ui, sans-serif', "serif": '"Literata", Georgia, serif'}
 NEUTRAL: Final = Brand(name="Invoices", slug="neutral", primary="#2b3a4a", accent="#8a4b08")

@@ -13,9 +13,9 @@ from jinja2.runtime import Context
 from markupsafe import Markup, escape
 
 from billwright.documents import format as fmt
-from billwright.documents.sets import ROOT
 from billwright.kernel.ids import show
 from billwright.web.portal import words
+from billwright_templates.versions import ROOT
 
 STATIC: Final = Path(__file__).parents[1] / "static"
 NEVER: Final = Markup('<span class="none" aria-hidden="true">–</span><span class="hidden">none</span>')
@@ -111,7 +111,7 @@ def due(context: Context, value: datetime) -> Markup:
     """How long is left, or since when it is late: in words, not by colour alone."""
     late = value < context["visit"].now
     gap = relative(value, context["visit"].now)
-    text = f"late since {gap.removesuffix(' ago')}" if late else f"due {gap}"
+    text = f"{gap.removesuffix(' ago')} late" if late and gap != "just now" else f"due {gap.removesuffix('just ')}"
     css = "late" if late else "soon" if value - context["visit"].now < timedelta(hours=8) else ""
     return Markup('<time class="due {}" datetime="{}" title="{}">{}</time>').format(
         css, value.isoformat(timespec="seconds"), moment_text(value), text
@@ -122,6 +122,11 @@ def status(pair: tuple[str, str]) -> Markup:
     """(words, meaning) as a label; ``meaning`` is one of quiet, waiting, blocked, done, overdue."""
     text, meaning = pair
     return Markup('<span class="status {}">{}</span>').format(meaning, text)
+
+
+def counted(count: int, one: str, many: str) -> str:
+    """``1 job``, ``2 jobs``."""
+    return f"{count} {one if count == 1 else many}"
 
 
 def plain(value: str) -> str:
@@ -167,7 +172,7 @@ def portal_environment() -> Environment:
     env.filters["role"] = words.role
     env.filters["phase"] = words.phase
     env.filters["moment"] = moment_text
-    env.globals.update(icon=icon, asset=asset, show=show, words=words, escape=escape)
+    env.globals.update(icon=icon, asset=asset, counted=counted, show=show, words=words, escape=escape)
     return env
 
 
