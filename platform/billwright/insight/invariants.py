@@ -94,7 +94,11 @@ INVARIANTS: Final = (
         (
             Probe(queries.KEYS_TWICE, "bil", "{items} billable items have this transaction key."),
             Probe(queries.QUANTITIES, "bil", "Is {state} with a quantity of {quantity}; invoices bill {allocated}."),
-            Probe(queries.PLACES, "bil", "Is on {invoice}, but the item itself says otherwise (it is {state})."),
+            Probe(
+                queries.PLACES,
+                "bil",
+                "{invoice} bills it, but it is {state}, on another invoice, or of another customer.",
+            ),
             Probe(queries.AMOUNTS, "bil", "Is worth {amount_minor}; {invoice} bills {billed_minor}."),
         ),
     ),

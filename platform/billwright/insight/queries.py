@@ -33,6 +33,7 @@ PLACES: Final = text(
       JOIN billable_item item ON item.id = allocation.item_id
       JOIN invoice ON invoice.id = allocation.invoice_id AND invoice.phase <> 'void'
      WHERE item.invoice_id IS DISTINCT FROM invoice.id
+        OR item.customer_id IS DISTINCT FROM invoice.customer_id
         OR item.state <> CASE WHEN invoice.issued_at IS NULL THEN 'drafted' ELSE 'billed' END
     """
 )

@@ -1,0 +1,255 @@
+"""Random histories of a firm: facts in batches, decisions of people, and time that passes. Shapes only; nothing is done here."""
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any, Literal
+
+from hypothesis import strategies as st
+
+CUSTOMERS, CONTRACTS, MILESTONES = ("C1", "C2"), ("K1", "K2"), ("M1", "M2", "M3", "M4")
+PEOPLE = ("Mia Maker", "Max Manager", "Fin Ance")
+EMAILS = tuple(f"{name.lower().replace(' ', '.')}@acme.example" for name in PEOPLE)
+Data = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Fact:
+    kind: str
+    data: Data
+
+
+@dataclass(frozen=True)
+class Sent:
+    """Messages sent together by one person (None: a system); ``again`` are earlier messages, repeated among them."""
+
+    facts: tuple[Fact, ...]
+    again: tuple[int, ...]
+    by: int | None
+    worked_off: bool
+
+
+@dataclass(frozen=True)
+class Decided:
+    """Somebody decides about, or submits again, one of the invoices that there are by then."""
+
+    what: Literal["approve", "return", "submit"]
+    by: int
+    invoice: int
+
+
+@dataclass(frozen=True)
+class Passed:
+    hours: int
+
+
+@dataclass(frozen=True)
+class Paid:
+    """Money for one of the invoices: ``percent`` of its total, under its number or without a word."""
+
+    invoice: int
+    percent: int
+    named: bool
+
+
+Step = Sent | Decided | Passed | Paid
+
+
+def amounts(high: int = 20_000) -> st.SearchStrategy[str]:
+    return st.decimals(Decimal("0.01"), high, places=2).map(str)
+
+
+def days() -> st.SearchStrategy[str]:
+    return st.dates(date(2026, 1, 5), date(2026, 4, 10)).map(date.isoformat)
+
+
+def moments() -> st.SearchStrategy[str]:
+    first, last = datetime(2026, 2, 1), datetime(2026, 4, 10)  # noqa: DTZ001 # Hypothesis wants bounds without a zone
+    return st.datetimes(first, last, timezones=st.just(UTC)).map(datetime.isoformat)
+
+
+def fact(kind: str, given: dict[str, Any], maybe: dict[str, Any] | None = None) -> st.SearchStrategy[Fact]:
+    return st.fixed_dictionaries(given, optional=maybe or {}).map(lambda data: Fact(kind, data))
+
+
+# What a draft is for does not change in these histories: a contract keeps its customer, a price its currency.
+CUSTOMER_OF = {"K1": "C1", "K2": "C2"}
+CURRENCY_OF = {"M1": "EUR", "M2": "EUR", "M3": "EUR", "M4": "USD"}
+
+
+def of_milestone(ref: str) -> Data:
+    """A milestone belongs to one contract for ever: the first two to the first."""
+    return {"ref": ref, "contract": CONTRACTS[MILESTONES.index(ref) // 2], "number": ref[1:]}
+
+
+def customers() -> st.SearchStrategy[Fact]:
+    countries = st.sampled_from(["DE", "FR", "US"]).map(lambda code: {"city": "Town", "country": code})
+    maybe = {
+        "po_required": st.booleans(),
+        "tax_id": st.sampled_from(["", "FR40303265045"]),
+        "payment_terms_days": st.integers(0, 60),
+        "address": countries,
+    }
+    return fact(
+        "customer", {"ref": st.sampled_from(CUSTOMERS), "name": st.sampled_from(["Client SA", "Kunde GmbH"])}, maybe
+    )
+
+
+def contracts() -> st.SearchStrategy[Fact]:
+    orders = st.fixed_dictionaries({"number": st.sampled_from(["PO-1", "PO-2"])}, optional={"value": amounts(60_000)})
+    terms = st.fixed_dictionaries(
+        {},
+        optional={
+            "signed_on": days(),
+            "value": amounts(60_000),
+            "grouping": st.sampled_from(["immediate", "monthly"]),
+            "acceptance_required": st.booleans(),
+            "acceptance_settles_after_days": st.integers(0, 3),
+            "purchase_order": orders,
+            "status": st.sampled_from(["active", "active", "terminated"]),
+        },
+    )
+    return st.builds(lambda ref, more: Fact("contract", contract(ref) | more), st.sampled_from(CONTRACTS), terms)
+
+
+def contract(ref: str) -> Data:
+    return {"ref": ref, "number": ref, "customer": CUSTOMER_OF[ref], "currency": "EUR", "billing": "mixed"}
+
+
+def milestones() -> st.SearchStrategy[Fact]:
+    price = st.one_of(
+        st.fixed_dictionaries({"amount": amounts()}),
+        st.fixed_dictionaries({"amount": amounts(), "currency": st.just("BTC")}),
+        st.fixed_dictionaries({"basis": st.just("percent"), "percent": st.sampled_from(["10", "33.333", "50"])}),
+        st.fixed_dictionaries({"basis": st.just("mobilisation"), "amount": amounts()}),
+        st.fixed_dictionaries({"amount_raw": st.just("on request")}),
+    )
+    more = st.fixed_dictionaries(
+        {},
+        optional={
+            "name": st.sampled_from(["Design", "Build"]),
+            "due_on": days(),
+            "removed": st.booleans(),
+            "acceptance_required": st.booleans(),
+            "change_order": st.sampled_from(["O1", "O2"]),
+        },
+    )
+    ref = st.sampled_from(MILESTONES)
+    return st.builds(
+        lambda ref, price, more: Fact(
+            "milestone", {**of_milestone(ref), "currency": CURRENCY_OF[ref], **price, **more}
+        ),
+        ref,
+        price,
+        more,
+    )
+
+
+def acceptances() -> st.SearchStrategy[Fact]:
+    def build(ref: str, number: int, decision: str, at: str) -> Fact:
+        contract = of_milestone(ref)["contract"]
+        data = {"ref": f"A{number}", "contract": contract, "milestones": [ref], "decision": decision, "decided_at": at}
+        return Fact("acceptance", data)
+
+    decisions = st.sampled_from(["accepted", "accepted", "accepted", "rejected", "reopened", "in_progress"])
+    return st.builds(build, st.sampled_from(MILESTONES), st.integers(1, 20), decisions, moments())
+
+
+def change_orders() -> st.SearchStrategy[Fact]:
+    def build(ref: str, after: str, more: Data) -> Fact:
+        change = {"milestone": ref, "field": "milestone.amount", "after": after}
+        data = {"ref": f"O{ref[1:]}", "contract": of_milestone(ref)["contract"], "number": ref, "changes": [change]}
+        return Fact("change_order", data | more)
+
+    more = st.fixed_dictionaries({}, optional={"signed_at": moments(), "value_after": amounts(60_000)})
+    return st.builds(build, st.sampled_from(MILESTONES), amounts(), more)
+
+
+def worked() -> st.SearchStrategy[Fact]:
+    """Time entries, expenses and rate cards."""
+    states = st.sampled_from(["submitted", "approved", "approved", "approved", "rejected"])
+    contract = st.sampled_from(CONTRACTS)
+    hours = st.sampled_from(["0.1", "0.25", "0.333333", "1.75", "7.3", "8"])
+    roles = st.sampled_from(["Senior", "Junior"])
+    rate = st.fixed_dictionaries(
+        {"role": roles, "hourly": st.sampled_from(["99.99", "133.333", "0.01"]), "effective_from": days()}
+    )
+    entry = {"contract": contract, "person_name": st.just("Jo"), "status": states}
+    return st.one_of(
+        fact(
+            "time_entry",
+            {**entry, "ref": st.integers(1, 9).map("T{}".format), "role": roles, "worked_on": days(), "hours": hours},
+            {"person_email": st.sampled_from(EMAILS)},
+        ),
+        fact(
+            "expense",
+            {**entry, "ref": st.integers(1, 4).map("E{}".format), "spent_on": days(), "amount": amounts(500),
+             "currency": st.just("EUR")},
+        ),
+        fact("rate_card", {"ref": contract.map("R-{}".format), "contract": contract, "currency": st.just("EUR"),
+                           "rates": st.lists(rate, min_size=1, max_size=3)}),
+    )  # fmt: skip
+
+
+def facts() -> st.SearchStrategy[Fact]:
+    kinds = (
+        customers(),
+        contracts(),
+        milestones(),
+        milestones(),
+        acceptances(),
+        acceptances(),
+        change_orders(),
+        worked(),
+    )
+    return st.one_of(*kinds)
+
+
+def sent() -> st.SearchStrategy[Sent]:
+    return st.builds(
+        Sent,
+        st.lists(facts(), min_size=1, max_size=6).map(tuple),
+        st.lists(st.integers(0, 100), max_size=3).map(tuple),
+        st.sampled_from([None, None, None, 0]),
+        st.booleans(),
+    )
+
+
+def beginnings() -> st.SearchStrategy[Sent]:
+    """What makes business likely, in any order: a customer, both contracts, rates and accepted milestones."""
+    rates = [{"role": "", "hourly": "100", "effective_from": "2026-01-01"}]
+    party = {"name": "Client SA", "address": {"country": "FR"}, "tax_id": "FR40303265045"}
+    made = [Fact("customer", {"ref": ref, **party}) for ref in CUSTOMERS]
+    made += [Fact("contract", {**contract(ref), "signed_on": "2026-01-10"}) for ref in CONTRACTS]
+    made += [
+        Fact("rate_card", {"ref": f"R-{ref}", "contract": ref, "currency": "EUR", "rates": rates}) for ref in CONTRACTS
+    ]
+    for ref in MILESTONES:
+        made.append(
+            Fact("milestone", {**of_milestone(ref), "amount": f"{ref[1:]}500.55", "currency": CURRENCY_OF[ref]})
+        )
+        decided = {"decision": "accepted", "decided_at": "2026-02-20T10:00:00Z", "milestones": [ref]}
+        made.append(Fact("acceptance", {"ref": f"B{ref}", "contract": of_milestone(ref)["contract"], **decided}))
+    return st.permutations(made).flatmap(
+        lambda order: st.builds(
+            Sent, st.just(tuple(order)), st.just(()), st.sampled_from([None, 0]), st.just(value=True)
+        )
+    )
+
+
+def histories() -> st.SearchStrategy[list[Step]]:
+    decided = st.builds(
+        Decided,
+        st.sampled_from(["approve", "approve", "approve", "return", "submit"]),
+        st.integers(0, 2),
+        st.integers(0, 5),
+    )
+    step: st.SearchStrategy[Step] = st.one_of(
+        sent(),
+        sent(),
+        decided,
+        decided,
+        st.builds(Passed, st.sampled_from([0, 1, 24, 24 * 20])),
+        st.builds(Paid, st.integers(0, 5), st.sampled_from([30, 100, 130]), st.booleans()),
+    )
+    return st.tuples(beginnings(), st.lists(step, min_size=4, max_size=14)).map(lambda both: [both[0], *both[1]])
