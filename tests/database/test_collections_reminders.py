@@ -26,7 +26,9 @@ from billwright.jobs.enqueue import publish
 from billwright.kernel.actor import SYSTEM
 from billwright.kernel.clock import SetClock
 from billwright.kernel.errors import PermissionDeniedError, TenantSuspendedError
+from billwright.kernel.ids import new_id
 from billwright.kernel.money import Money
+from billwright.receivables.queries import receivable_of
 from billwright.receivables.receive_payments import Incoming, record_payment
 from billwright.tenancy.configuration import ReminderStep, TenantConfiguration
 from billwright.tenancy.database import Database
@@ -352,7 +354,7 @@ def test_without_an_address_the_mail_is_on_the_desk_and_goes_out_when_it_is_mend
 
 def test_a_person_sends_one_now_but_not_the_same_twice_a_day(books: Books, clock: SetClock) -> None:
     customer = books.customer()
-    books.issue(customer, 60_00)
+    invoice = books.issue(customer, 60_00)
     books.work()
     who: dict[str, Any] = {"legal_entity_id": books.entity_id, "customer_id": customer, "currency": EUR}
 
@@ -373,6 +375,10 @@ def test_a_person_sends_one_now_but_not_the_same_twice_a_day(books: Books, clock
         first = list_reminders(tx, customer_id=customer, limit=1)
         second = list_reminders(tx, customer_id=customer, limit=1, cursor=first.next_cursor)
         assert [each.reminder.step for each in (*first.rows, *second.rows)] == [2, 1]
+        receivable = receivable_of(tx, invoice.id)
+        assert receivable is not None
+        assert len(list_reminders(tx, receivable_id=receivable.id).rows) == 2
+        assert list_reminders(tx, receivable_id=new_id()).rows == []
 
 
 def test_another_tenants_customer_cannot_be_reminded(books: Books, make_tenant: Any, tmp_path: Path) -> None:

@@ -10,7 +10,6 @@ from sqlalchemy import BigInteger, ColumnElement, DateTime, Uuid, bindparam, cas
 
 from billwright.audit.record import entry_values, record_many
 from billwright.billing.tables import InvoiceEventRow, InvoiceRow
-from billwright.tenancy.recordset import parameters, recordset, table_of
 from billwright.jobs.enqueue import publish
 from billwright.kernel.canonical_json import plain
 from billwright.kernel.ids import new_id
@@ -22,6 +21,7 @@ from billwright.receivables.journal import Entry, book, insert_rows
 from billwright.receivables.matching import Application, Unapplied, match
 from billwright.receivables.payment_entries import Receipt, Taken, book_payment
 from billwright.receivables.tables import PaymentApplicationRow, PaymentRow, ReceivableRow
+from billwright.tenancy.recordset import parameters, recordset, table_of
 from billwright.tenancy.transaction import Tx
 
 _ID, _TAKEN, _ENTITY = column("id", Uuid()), column("taken_minor", BigInteger()), column("legal_entity_id", Uuid())

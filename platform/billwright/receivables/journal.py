@@ -10,10 +10,10 @@ from uuid import UUID
 
 from sqlalchemy import Insert, insert, select
 
-from billwright.tenancy.recordset import parameters, recordset, table_of
 from billwright.kernel.ids import new_id
 from billwright.receivables.tables import JournalEntryRow, JournalLineRow
 from billwright.tenancy.base import TenantBase
+from billwright.tenancy.recordset import parameters, recordset, table_of
 from billwright.tenancy.transaction import Tx
 
 
