@@ -12,7 +12,7 @@ from billwright.identity.tables import SessionRow
 from billwright.kernel.actor import SYSTEM
 from billwright.kernel.errors import NotAuthenticatedError
 from billwright.tenancy.database import Database
-from billwright.tenancy.transaction import control_transaction
+from billwright.tenancy.transaction import ControlTx, control_transaction
 
 IDLE: Final = timedelta(hours=2)
 SEEN_EVERY: Final = timedelta(minutes=1)
@@ -24,17 +24,22 @@ def find_session(database: Database, secret: str, *, address: str | None = None)
     Raises:
         NotAuthenticatedError: unknown, ended, expired, idle for two hours, or the person is disabled.
     """
-    digest = token_sha256(secret)
     with control_transaction(database, SYSTEM) as tx:
-        found = session_with_owner(tx.session, digest)
-        if found is None:
-            raise _refused()
-        session, partner, person, roles = found
-        over = session.ended_at is not None or session.expires_at <= tx.now or session.seen_at <= tx.now - IDLE
-        if over or person.disabled_at is not None:
-            raise _refused()
-        if session.seen_at <= tx.now - SEEN_EVERY:
-            tx.session.execute(update(SessionRow).where(SessionRow.token_sha256 == digest).values(seen_at=tx.now))
+        return read_session(tx, secret, address=address)
+
+
+def read_session(tx: ControlTx, secret: str, *, address: str | None = None) -> Caller:
+    """In the caller's transaction; raises as ``find_session``."""
+    digest = token_sha256(secret)
+    found = session_with_owner(tx.session, digest)
+    if found is None:
+        raise _refused()
+    session, partner, person, roles = found
+    over = session.ended_at is not None or session.expires_at <= tx.now or session.seen_at <= tx.now - IDLE
+    if over or person.disabled_at is not None:
+        raise _refused()
+    if session.seen_at <= tx.now - SEEN_EVERY:
+        tx.session.execute(update(SessionRow).where(SessionRow.token_sha256 == digest).values(seen_at=tx.now))
     return Caller(
         kind="session",
         partner=to_partner(partner),

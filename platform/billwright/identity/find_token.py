@@ -45,19 +45,24 @@ def find_token(database: Database, secret: str, *, address: str | None = None) -
     Raises:
         NotAuthenticatedError: unknown, wrong, expired, revoked, or its person is disabled; no hint which.
     """
-    identifier = _token_id(secret)
     with control_transaction(database, SYSTEM) as tx:
-        found = token_with_owner(tx.session, identifier)
-        if found is None:
-            raise _refused()
-        token, partner, tenant, person, roles = found
-        matches = hmac.compare_digest(token.token_sha256, token_sha256(secret))
-        disabled = person is not None and person.disabled_at is not None
-        gone = tenant is not None and tenant.state == "erased"
-        if not matches or disabled or gone or token.revoked_at is not None or token.expires_at <= tx.now:
-            raise _refused()
-        if token.last_used_at is None or token.last_used_at <= tx.now - LAST_USE_EVERY:
-            _touch(tx, identifier)
+        return read_token(tx, secret, address=address)
+
+
+def read_token(tx: ControlTx, secret: str, *, address: str | None = None) -> Caller:
+    """In the caller's transaction; raises as ``find_token``."""
+    identifier = _token_id(secret)
+    found = token_with_owner(tx.session, identifier)
+    if found is None:
+        raise _refused()
+    token, partner, tenant, person, roles = found
+    matches = hmac.compare_digest(token.token_sha256, token_sha256(secret))
+    disabled = person is not None and person.disabled_at is not None
+    gone = tenant is not None and tenant.state == "erased"
+    if not matches or disabled or gone or token.revoked_at is not None or token.expires_at <= tx.now:
+        raise _refused()
+    if token.last_used_at is None or token.last_used_at <= tx.now - LAST_USE_EVERY:
+        _touch(tx, identifier)
     return Caller(
         kind="token",
         partner=to_partner(partner),

@@ -40,4 +40,4 @@ class HealthController(Controller):
         """Prometheus' text format. Scraped inside the cluster only: tenants' names are in it."""
         if any(name in request.headers for name in FORWARDED):
             raise NotFoundError("There is nothing here.")
-        return Response(await run_sync(metrics.render), media_type="text/plain; version=0.0.4; charset=utf-8")
+        return Response(await run_sync(metrics.render), media_type="text/plain; version=0.0.4")

@@ -163,4 +163,4 @@ class ProblemController(Controller):
         text = problem_text(code)
         if text is None:
             raise kernel.NotFoundError("There is no such problem page.")
-        return Response(text, media_type="text/plain; charset=utf-8", headers={"Cache-Control": "public, max-age=3600"})
+        return Response(text, media_type=MediaType.TEXT, headers={"Cache-Control": "public, max-age=3600"})
