@@ -69,7 +69,7 @@ def blocked_because(tx: Tx, invoice_ids: Sequence[UUID]) -> dict[UUID, str]:
         ApprovalStepRow.decided_by == actor.person_id,
     )
     found = dict.fromkeys(tx.session.scalars(decided), TWICE)
-    for invoice_id, why in tx.session.execute(made).tuples():
+    for invoice_id, why in tx.session.execute(made):
         found[invoice_id] = f"You {why} that this invoice bills; somebody else has to approve it."
     return found
 

@@ -124,7 +124,7 @@ def rates_of(tx: Tx, contract_ids: Sequence[UUID]) -> dict[UUID, tuple[str, dict
     """Rates of the contracts' cards as stored, with the currency of their card."""
     query = select(RateCardRow.currency, RateCardRow.rates).where(RateCardRow.contract_id.in_(contract_ids))
     return {
-        UUID(rate["id"]): (currency, rate) for currency, rates in tx.session.execute(query).tuples() for rate in rates
+        UUID(rate["id"]): (currency, rate) for currency, rates in tx.session.execute(query) for rate in rates
     }
 
 
