@@ -2,7 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from billwright.canon.events import PaymentReceived
 from billwright.canon.tables import ContractRow, CustomerRow, LegalEntityRow, MilestoneRow
 from billwright.collections.jobs import handlers as collections_handlers
 from billwright.delivery.jobs import open_post
+from billwright.delivery.tables import MailboxRow
 from billwright.documents.mail import MailRenderer
 from billwright.documents.store import FileStore
 from billwright.extension.canonical import Payment
@@ -26,6 +27,7 @@ from billwright.jobs.enqueue import publish
 from billwright.jobs.handlers import Handlers
 from billwright.kernel.actor import SYSTEM, Actor
 from billwright.kernel.canonical_json import plain
+from billwright.kernel.clock import SetClock
 from billwright.kernel.events import Subscriptions
 from billwright.kernel.ids import new_id, show
 from billwright.receivables.jobs import handlers as receivables_handlers
@@ -33,6 +35,7 @@ from billwright.receivables.tables import JournalEntryRow, JournalLineRow, Payme
 from billwright.tenancy.database import Database
 from billwright.tenancy.transaction import Tenant, Tx, transaction
 from support.invoice_contents import content, line
+from support.issued import rows as all_rows
 
 CLERK = Actor(
     kind="person",
@@ -291,3 +294,27 @@ class Books:
             payments = tx.session.scalars(select(PaymentRow)).all()
             applied = sum(row.gross_minor - row.open_minor for row in receivables)
             assert sum(row.unapplied_minor for row in payments) + applied == sum(row.amount_minor for row in payments)
+
+
+def at(books: Books, day: date, hour: int = 12) -> list[MailboxRow]:
+    """The mails that come when the clock moves to ``hour`` UTC of ``day``."""
+    before = len(mails(books))
+    clock = books.database.clock
+    assert isinstance(clock, SetClock)
+    clock.moment = datetime(day.year, day.month, day.day, hour, tzinfo=UTC)
+    books.work()
+    return mails(books)[before:]
+
+
+def mails(books: Books) -> list[MailboxRow]:
+    return all_rows(books.database, books.tenant, MailboxRow)
+
+
+def said(mail: MailboxRow) -> str:
+    """The text with ordinary blanks."""
+    return mail.text.replace("\N{NO-BREAK SPACE}", " ")
+
+
+def due(books: Books, days: int = 0) -> date:
+    """30 days from the start of the test, where invoices are due unless said otherwise, and ``days`` later."""
+    return date(2026, 4, 1) + timedelta(days=days)

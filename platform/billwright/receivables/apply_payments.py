@@ -17,11 +17,11 @@ from billwright.kernel.money import Money
 from billwright.receivables import queries
 from billwright.receivables.accounts import read_books
 from billwright.receivables.events import ReceivablesSettled
-from billwright.receivables.journal import Entry, book, insert_rows
+from billwright.receivables.journal import Entry, book
 from billwright.receivables.matching import Application, Unapplied, match
 from billwright.receivables.payment_entries import Receipt, Taken, book_payment
 from billwright.receivables.tables import PaymentApplicationRow, PaymentRow, ReceivableRow
-from billwright.tenancy.recordset import parameters, recordset, table_of
+from billwright.tenancy.recordset import insert_many, parameters, recordset, table_of
 from billwright.tenancy.transaction import Tx
 
 _ID, _TAKEN, _ENTITY = column("id", Uuid()), column("taken_minor", BigInteger()), column("legal_entity_id", Uuid())
@@ -93,7 +93,7 @@ def apply(tx: Tx, work: Work) -> None:
         }
         for each in work.applications
     ]
-    insert_rows(tx, PaymentApplicationRow, rows)
+    insert_many(tx.session, PaymentApplicationRow, rows)
     taken = _sums((each.receivable_id, each.amount_minor) for each in work.applications)
     lowered = [{"id": key, "taken_minor": amount} for key, amount in sorted(taken.items())]
     tx.session.execute(_LOWER, parameters(lowered) | {"now": tx.now})
@@ -192,5 +192,5 @@ def _tell(tx: Tx, work: Work, taken: Mapping[UUID, int]) -> None:
                 "facts": plain({"payment_id": each.payment_id, "amount_minor": each.amount_minor}),
             }
         )
-    insert_rows(tx, InvoiceEventRow, events)
+    insert_many(tx.session, InvoiceEventRow, events)
     record_many(tx, entries)

@@ -1,19 +1,15 @@
 """Booking: an entry and its lines are written together, and only when they balance."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
-from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Insert, insert, select
-
 from billwright.kernel.ids import new_id
 from billwright.receivables.tables import JournalEntryRow, JournalLineRow
-from billwright.tenancy.base import TenantBase
-from billwright.tenancy.recordset import parameters, recordset, table_of
+from billwright.tenancy.recordset import insert_many
 from billwright.tenancy.transaction import Tx
 
 
@@ -72,18 +68,5 @@ def book(tx: Tx, entries: Iterable[Entry]) -> None:
             for line in entry.lines
             if line.amount_minor
         )
-    insert_rows(tx, JournalEntryRow, heads)
-    insert_rows(tx, JournalLineRow, lines)
-
-
-def insert_rows(tx: Tx, row: type[TenantBase], rows: Sequence[dict[str, Any]]) -> None:
-    """Insert ``rows``, every column given, in one statement however many they are."""
-    if rows:
-        tx.session.execute(_insert(row), parameters(rows))
-
-
-@cache
-def _insert(row: type[TenantBase]) -> Insert:
-    table = table_of(row)
-    incoming = recordset(list(table.columns))
-    return insert(table).from_select([each.name for each in table.columns], select(*incoming.c))
+    insert_many(tx.session, JournalEntryRow, heads)
+    insert_many(tx.session, JournalLineRow, lines)

@@ -8,8 +8,9 @@ from billwright.jobs.enqueue import publish
 from billwright.kernel.ids import new_id
 from billwright.receivables.accounts import Books, read_books
 from billwright.receivables.events import ReceivablesOpened
-from billwright.receivables.journal import Entry, Line, book, insert_rows
+from billwright.receivables.journal import Entry, Line, book
 from billwright.receivables.tables import ReceivableRow
+from billwright.tenancy.recordset import insert_many
 from billwright.tenancy.transaction import Tx
 
 
@@ -50,7 +51,7 @@ def open_receivables(tx: Tx, event: InvoicesIssued) -> None:
         )
         after = {"invoice_id": invoice.invoice_id, "gross_minor": content.gross_minor, "currency": content.currency}
         audits.append(entry_values(tx, "receivable.opened", "receivable", receivable_id, after=after))
-    insert_rows(tx, ReceivableRow, rows)
+    insert_many(tx.session, ReceivableRow, rows)
     book(tx, entries)
     record_many(tx, audits)
     customers = {(each.legal_entity_id, each.customer_id, each.content.currency) for each in event.invoices}
