@@ -1,5 +1,7 @@
-"""The public record of milestone agreements: a folder of JSON-lines files in, source messages in the order in which the
-facts happened and canonical objects out. Pure but for reading the files.
+"""Connector ``agreements``: the public record of milestone agreements.
+
+In: a folder of JSON-lines files. Does: puts its facts in the order in which they happened, without more input or output
+than reading them. Out: source messages, and canonical objects of each.
 """
 
 from pathlib import Path

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO
 
 from billwright.cli.embedded_process import open_log, tied_argv
+from billwright.kernel.settings import child_environment
 
 BACKOFF_FIRST_S = 0.5
 BACKOFF_MAX_S = 30.0
@@ -136,8 +137,7 @@ class Supervisor:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                # Passing the environment on is not reading it: no setting is taken from it here.
-                env={**os.environ, **child.env},
+                env=child_environment(child.env),
                 start_new_session=True,
             )
         finally:

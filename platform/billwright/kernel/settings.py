@@ -58,6 +58,11 @@ def _secret(environ: Mapping[str, str], name: str) -> str | None:
     return environ.get(name) or None
 
 
+def child_environment(extra: Mapping[str, str]) -> dict[str, str]:
+    """The environment of a process that we start: ours, unread, with ``extra`` on top."""
+    return {**os.environ, **extra}
+
+
 def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
     """Settings from ``environ`` (default: the process's).
 
