@@ -40,6 +40,7 @@ CREATE TABLE approval_step (
     decided_at TIMESTAMP WITH TIME ZONE, 
     decided_by UUID, 
     decided_by_name TEXT, 
+    decided_by_email TEXT, 
     reason TEXT, 
     CONSTRAINT pk_approval_step PRIMARY KEY (id)
 );

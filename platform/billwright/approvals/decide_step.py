@@ -158,6 +158,7 @@ def _return(tx: Tx, invoice: InvoiceRow, step: ApprovalStepRow, reason: str) -> 
 def _close(tx: Tx, step: ApprovalStepRow, state: str, reason: str | None) -> None:
     step.state, step.reason = state, reason
     step.decided_at, step.decided_by, step.decided_by_name = tx.now, tx.actor.person_id, tx.actor.name
+    step.decided_by_email = tx.actor.email.lower() if tx.actor.email else None
 
 
 def _move(tx: Tx, invoice: InvoiceRow, phase: str, detail: str) -> None:

@@ -12,7 +12,7 @@ from billwright.approvals.events import InvoicesApproved
 from billwright.approvals.matrix import Route, route
 from billwright.approvals.tables import ApprovalStepRow
 from billwright.audit.record import entry_values, record_many
-from billwright.billing.tables import InvoiceEventRow, InvoiceRow
+from billwright.billing.tables import ContributorRow, InvoiceEventRow, InvoiceRow
 from billwright.canon.tables import CustomerRow, LegalEntityRow
 from billwright.jobs.enqueue import publish
 from billwright.kernel.ids import new_id
@@ -101,15 +101,17 @@ def _clean(tx: Tx, invoice_ids: Sequence[UUID]) -> list[AnyRow]:
 
 
 def _drop_stale(tx: Tx, drafts: Sequence[AnyRow]) -> dict[UUID, set[str]]:
-    """Drop the steps that saw another content; return the roles whose approval of this content stands."""
+    """Drop the steps that saw another content, or whose approver has a hand in it by now; return the roles that stand."""
     content = {row.id: row.content_sha256 for row in drafts}
+    hands = _contributors(tx, list(content))
     query = select(ApprovalStepRow).where(
         ApprovalStepRow.invoice_id.in_(list(content)), ApprovalStepRow.state.in_(("waiting", "approved"))
     )
     standing: dict[UUID, set[str]] = defaultdict(set)
     stale: list[ApprovalStepRow] = []
     for step in tx.session.scalars(query):
-        if step.state == "approved" and step.content_sha256 == content[step.invoice_id]:
+        own = {str(step.decided_by), step.decided_by_email} & hands.get(step.invoice_id, set())
+        if step.state == "approved" and step.content_sha256 == content[step.invoice_id] and not own:
             standing[step.invoice_id].add(step.role)
         else:
             stale.append(step)
@@ -132,8 +134,16 @@ def _drop_stale(tx: Tx, drafts: Sequence[AnyRow]) -> dict[UUID, set[str]]:
     return standing
 
 
+def _contributors(tx: Tx, invoice_ids: Sequence[UUID]) -> dict[UUID, set[str | None]]:
+    query = select(ContributorRow.invoice_id, ContributorRow.identity).where(ContributorRow.invoice_id.in_(invoice_ids))
+    found: dict[UUID, set[str | None]] = defaultdict(set)
+    for invoice_id, identity in tx.session.execute(query):
+        found[invoice_id].add(identity)
+    return found
+
+
 def _dropped_event(tx: Tx, step: ApprovalStepRow) -> dict[str, Any]:
-    text = f"The {step.role} approval by {step.decided_by_name} no longer counts: the content changed after it."
+    text = f"The {step.role} approval by {step.decided_by_name} no longer counts: content or contributors changed."
     return {
         "id": new_id(),
         "invoice_id": step.invoice_id,

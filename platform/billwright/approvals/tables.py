@@ -29,4 +29,5 @@ class ApprovalStepRow(TenantBase):
     decided_at: Mapped[datetime | None]
     decided_by: Mapped[UUID | None]
     decided_by_name: Mapped[str | None]
+    decided_by_email: Mapped[str | None]
     reason: Mapped[str | None]

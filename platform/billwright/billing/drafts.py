@@ -58,6 +58,10 @@ def _locked(tx: Tx, invoice_ids: Sequence[UUID]) -> dict[UUID, AnyRow]:
             InvoiceRow.customer_id,
             InvoiceRow.payment_terms_days,
             InvoiceRow.phase,
+            InvoiceRow.detail,
+            InvoiceRow.net_minor,
+            InvoiceRow.tax_minor,
+            InvoiceRow.gross_minor,
             InvoiceRow.content_sha256,
             CustomerRow.name,
             CustomerRow.legal_name,
@@ -115,8 +119,11 @@ class _DraftWriter:
         self._invoices: list[dict[str, Any]] = []
         self._entries: list[dict[str, Any]] = []
         self._events: list[dict[str, Any]] = []
+        self._standing: dict[UUID, AnyRow] = {}
 
     def add(self, row: AnyRow, priced: Sequence[PricedItem], *, made: bool) -> None:
+        if not made:
+            self._standing[row.id] = row
         if not priced:
             self._state(row, {"phase": "void", "detail": "emptied", "net_minor": 0, "tax_minor": 0, "gross_minor": 0})
             self._said(row.id, "draft.void", "Everything on this draft was withdrawn at the source.")
@@ -232,6 +239,8 @@ class _DraftWriter:
         if self._lines:
             insert_many(session, InvoiceLineRow, self._lines)
             insert_many(session, AllocationRow, self._allocations)
+        for invoice_id in self._write_contributors(items) - set(self.changed):
+            self._ask_again(invoice_id)
         if self._invoices:
             names = [name for name in self._invoices[0] if not name.startswith("b_")]
             statement = update(InvoiceRow).where(InvoiceRow.id == bindparam("b_id"))
@@ -242,14 +251,21 @@ class _DraftWriter:
         if self._events:
             insert_many(session, InvoiceEventRow, self._events)
         record_many(self.tx, self._entries)
-        self._write_contributors(items)
 
-    def _write_contributors(self, items: Mapping[UUID, Sequence[AnyRow]]) -> None:
-        """Who made the facts that these drafts bill; kept so that none of them approves."""
+    def _ask_again(self, invoice_id: UUID) -> None:
+        """Same content, but somebody new had a hand in it, who may have approved it before: checks and approvals run again."""
+        row = self._standing.get(invoice_id)
+        if row is not None and row.detail != "submitted":
+            self.changed.append(invoice_id)
+            self._state(row, {name: getattr(row, name) for name in ("net_minor", "tax_minor", "gross_minor")})
+            self._said(invoice_id, "draft.contributor", "Somebody else sent facts of this draft; it is checked again.")
+
+    def _write_contributors(self, items: Mapping[UUID, Sequence[AnyRow]]) -> set[UUID]:
+        """Who made the facts that these drafts bill; kept so that none of them approves. Return drafts with a new name."""
         subjects = [row.BillableItemRow.subject_id for rows in items.values() for row in rows]
         contracts = list({row.BillableItemRow.contract_id for rows in items.values() for row in rows})
         if not subjects:
-            return
+            return set()
         makers = queries.makers(self.tx, subjects, contracts)
         found = {
             (invoice_id, identity): why
@@ -258,9 +274,11 @@ class _DraftWriter:
             for source in (row.BillableItemRow.contract_id, row.BillableItemRow.subject_id)
             for identity, why in makers.get(source, ())
         }
-        if found:
-            values = [{"invoice_id": key[0], "identity": key[1], "why": why} for key, why in found.items()]
-            self.tx.session.execute(upsert(ContributorRow).values(values).on_conflict_do_nothing())
+        if not found:
+            return set()
+        values = [{"invoice_id": key[0], "identity": key[1], "why": why} for key, why in found.items()]
+        statement = upsert(ContributorRow).values(values).on_conflict_do_nothing().returning(ContributorRow.invoice_id)
+        return set(self.tx.session.scalars(statement))
 
 
 def _totals(totals: Totals, digest: str) -> dict[str, Any]:

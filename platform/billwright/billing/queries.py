@@ -1,19 +1,24 @@
-"""Reads of billing. Raw SQL for advisory locks, which SQLAlchemy has no words for."""
+"""Reads of billing, and its locks. Raw SQL for advisory locks, which SQLAlchemy has no words for.
+
+Locks are taken in one order everywhere, so that workers queue instead of dead-locking: advisory locks of contracts and
+their projects, then all drafts that may be written, in one statement by identifier, then items.
+"""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import select, text
+from sqlalchemy import select, text, union, union_all
 
 from billwright.billing.tables import BillableItemRow, InvoiceRow
 from billwright.canon.tables import ContractRow, CustomerRow, ExpenseRow, LegalEntityRow, MilestoneRow, TimeEntryRow
 from billwright.tenancy.base import AnyRow
 from billwright.tenancy.transaction import Tx
 
-# Two workers must not look at one contract at the same time: both would draft the same items. In the order of the
-# identifiers, so that two overlapping batches queue instead of dead-locking; freed by COMMIT.
+# Two workers must not look at one contract at the same time: both would draft the same items. Contracts of one project
+# share drafts, so its identifier is locked with theirs. In the order of the identifiers, so that two overlapping batches
+# queue instead of dead-locking; freed by COMMIT.
 _LOCK: Final = text(
     """
     SELECT count(pg_advisory_xact_lock(hashtextextended(id, 11)))
@@ -22,23 +27,98 @@ _LOCK: Final = text(
 )
 
 
-def lock_contracts(tx: Tx, contract_ids: Sequence[UUID]) -> None:
-    """Queue behind any other transaction that is billing one of these contracts."""
-    tx.session.execute(_LOCK, {"ids": sorted({str(contract_id) for contract_id in contract_ids})})
+def lock_billing(tx: Tx, contract_ids: Sequence[UUID]) -> list[UUID]:
+    """Queue behind any other transaction that bills these contracts, checks, approves or issues one of their drafts.
+
+    Returns the contracts to look at: those asked for, and those that hold an item of a fact which moved to one of them.
+    What is read after this stands still until COMMIT.
+    """
+    wanted = set(contract_ids)
+    while True:
+        projects = select(ContractRow.project_id).where(
+            ContractRow.id.in_(wanted), ContractRow.project_id.is_not(None)
+        )
+        anchors = wanted | {project_id for project_id in tx.session.scalars(projects) if project_id is not None}
+        tx.session.execute(_LOCK, {"ids": sorted(str(anchor) for anchor in anchors)})
+        moved = _former_contracts(tx, wanted) - wanted
+        if not moved:
+            break
+        wanted |= moved
+    _lock_drafts(tx, wanted)
+    return sorted(wanted)
+
+
+def _former_contracts(tx: Tx, contract_ids: Collection[UUID]) -> set[UUID]:
+    """Contracts under which facts of ``contract_ids`` became items before they moved there."""
+    facts = union_all(
+        *(
+            select(table.id, table.contract_id).where(table.contract_id.in_(contract_ids))
+            for table in (MilestoneRow, TimeEntryRow, ExpenseRow)
+        )
+    ).subquery()
+    query = (
+        select(BillableItemRow.contract_id)
+        .join(facts, facts.c.id == BillableItemRow.subject_id)
+        .where(BillableItemRow.contract_id != facts.c.contract_id)
+        .distinct()
+    )
+    return set(tx.session.scalars(query))
+
+
+def _lock_drafts(tx: Tx, contract_ids: Collection[UUID]) -> None:
+    """Lock every draft that holds items of these contracts or may take some: checks, approvals and issuing wait."""
+    holding = select(BillableItemRow.invoice_id).where(
+        BillableItemRow.contract_id.in_(contract_ids), BillableItemRow.state == "drafted"
+    )
+    sharing = (
+        select(InvoiceRow.id)
+        .join(
+            ContractRow,
+            (ContractRow.customer_id == InvoiceRow.customer_id) & (ContractRow.project_id == InvoiceRow.project_id),
+        )
+        .where(ContractRow.id.in_(contract_ids), InvoiceRow.issued_at.is_(None))
+    )
+    query = (
+        select(InvoiceRow.id)
+        .where(InvoiceRow.id.in_(union(holding, sharing)), InvoiceRow.issued_at.is_(None))
+        .order_by(InvoiceRow.id)
+        .with_for_update()
+    )
+    tx.session.execute(query)
 
 
 def items_of_contracts(tx: Tx, contract_ids: Sequence[UUID]) -> dict[str, AnyRow]:
-    """What is kept of the contracts' items, by transaction key."""
-    query = select(
-        BillableItemRow.id,
-        BillableItemRow.transaction_key,
-        BillableItemRow.state,
-        BillableItemRow.proposal_sha256,
-        BillableItemRow.invoice_id,
-        BillableItemRow.contract_id,
-        BillableItemRow.waiting_since,
-    ).where(BillableItemRow.contract_id.in_(contract_ids))
+    """What is kept of the contracts' items, by transaction key, each with the draft that it is on."""
+    query = (
+        select(
+            BillableItemRow.id,
+            BillableItemRow.transaction_key,
+            BillableItemRow.kind,
+            BillableItemRow.subject_id,
+            BillableItemRow.state,
+            BillableItemRow.notes,
+            BillableItemRow.quantity,
+            BillableItemRow.amount_minor,
+            BillableItemRow.currency,
+            BillableItemRow.proposal_sha256,
+            BillableItemRow.invoice_id,
+            BillableItemRow.contract_id,
+            BillableItemRow.waiting_since,
+            InvoiceRow.legal_entity_id.label("draft_entity"),
+            InvoiceRow.customer_id.label("draft_customer"),
+            InvoiceRow.project_id.label("draft_project"),
+            InvoiceRow.currency.label("draft_currency"),
+        )
+        .outerjoin(InvoiceRow, InvoiceRow.id == BillableItemRow.invoice_id)
+        .where(BillableItemRow.contract_id.in_(contract_ids))
+    )
     return {row.transaction_key: row for row in tx.session.execute(query)}
+
+
+def legal_entity_codes(tx: Tx, contract_ids: Sequence[UUID]) -> dict[UUID, str]:
+    """The code of the legal entity that each contract names; empty when it names none."""
+    query = select(ContractRow.id, ContractRow.legal_entity).where(ContractRow.id.in_(contract_ids))
+    return {row.id: row.legal_entity for row in tx.session.execute(query)}
 
 
 def ready_items(tx: Tx, contract_ids: Sequence[UUID]) -> list[AnyRow]:
@@ -125,24 +205,6 @@ def makers(tx: Tx, subject_ids: Sequence[UUID], contract_ids: Sequence[UUID]) ->
     for entry_id, email in tx.session.execute(worked):
         found[entry_id].add((str(email).lower(), "did the work"))
     return found
-
-
-def blocked_drafts(tx: Tx, contract_ids: Sequence[UUID]) -> list[UUID]:
-    """Drafts with items of these contracts that stand on the exception desk."""
-    query = (
-        select(InvoiceRow.id)
-        .where(
-            InvoiceRow.issued_at.is_(None),
-            InvoiceRow.detail == "blocked",
-            InvoiceRow.id.in_(
-                select(BillableItemRow.invoice_id).where(
-                    BillableItemRow.contract_id.in_(contract_ids), BillableItemRow.state == "drafted"
-                )
-            ),
-        )
-        .order_by(InvoiceRow.id)
-    )
-    return list(tx.session.scalars(query))
 
 
 def drafts_of_customers(tx: Tx, customer_ids: Sequence[UUID]) -> list[UUID]:

@@ -123,9 +123,7 @@ def evidence_of(tx: Tx, evidence_ids: Sequence[UUID]) -> dict[UUID, AnyRow]:
 def rates_of(tx: Tx, contract_ids: Sequence[UUID]) -> dict[UUID, tuple[str, dict[str, Any]]]:
     """Rates of the contracts' cards as stored, with the currency of their card."""
     query = select(RateCardRow.currency, RateCardRow.rates).where(RateCardRow.contract_id.in_(contract_ids))
-    return {
-        UUID(rate["id"]): (currency, rate) for currency, rates in tx.session.execute(query) for rate in rates
-    }
+    return {UUID(rate["id"]): (currency, rate) for currency, rates in tx.session.execute(query) for rate in rates}
 
 
 def events_of(tx: Tx, invoice_id: UUID) -> list[AnyRow]:

@@ -19,7 +19,7 @@ class BillableItemRow(TenantBase):
     id: Mapped[UUID] = mapped_column(primary_key=True)
     transaction_key: Mapped[str] = mapped_column(unique=True)
     kind: Mapped[str]
-    subject_id: Mapped[UUID]
+    subject_id: Mapped[UUID] = mapped_column(index=True)
     contract_id: Mapped[UUID] = mapped_column(index=True)
     customer_id: Mapped[UUID | None]
     project_id: Mapped[UUID | None]
