@@ -56,17 +56,26 @@ def _remind(tx: Tx, jobs: Sequence[Job]) -> None:
     remind(tx, _debtors(jobs))
 
 
-def handlers(post: Post, renderer: MailRenderer) -> list[Handler]:
+def database_handlers() -> list[Handler]:
+    """What needs the database alone: matching waiting money, timers, deciding whom to remind."""
+    return [
+        Handler(kind=FOLLOW, in_transaction=_follow, batch_max=100),
+        Handler(kind="collections.remind", in_transaction=_remind, batch_max=100),
+    ]
+
+
+def mail_handlers(post: Post, renderer: MailRenderer) -> list[Handler]:
     """``connectors.reminder`` sends the mail and is safe to run twice: a mail with the same key is sent once."""
 
     def mail(tenant: Tenant, job: Job) -> None:
         mail_reminder(post, renderer, tenant, job.uuid("reminder_id"), trace_id=job.trace_id)
 
-    return [
-        Handler(kind=FOLLOW, in_transaction=_follow, batch_max=100),
-        Handler(kind="collections.remind", in_transaction=_remind, batch_max=100),
-        Handler(kind=MAIL, outside=mail, attempts_max=20, lease_s=300),
-    ]
+    return [Handler(kind=MAIL, outside=mail, attempts_max=20, lease_s=300)]
+
+
+def handlers(post: Post, renderer: MailRenderer) -> list[Handler]:
+    """All of the room."""
+    return [*database_handlers(), *mail_handlers(post, renderer)]
 
 
 SUBSCRIBED_INLINE: Final[Mapping[type[DomainEvent], Sequence[Callable[[Tx, Any], None]]]] = {

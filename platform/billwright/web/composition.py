@@ -27,7 +27,7 @@ SPINE: Final = ("intake", "billing", "checks", "approvals", "issuing", "receivab
 AFTER_ISSUE: Final = ("documents", "delivery", "posting", "collections")
 ROOMS_WITH_API: Final = (
     "identity", "intake", "canon", "billing", "checks", "approvals", "jobs", "audit", "documents", "delivery", "posting",
-    "receivables",
+    "receivables", "collections",
 )  # fmt: skip
 
 
@@ -53,7 +53,7 @@ def spine_handlers() -> Handlers:
     handlers: list[Handler] = []
     for room in SPINE:
         handlers.extend(_jobs(room).handlers())
-    return Handlers.of(*handlers)
+    return Handlers.of(*handlers, *_jobs("collections").database_handlers())
 
 
 def all_handlers(settings: Settings, database: Database) -> Handlers:
@@ -68,7 +68,7 @@ def all_handlers(settings: Settings, database: Database) -> Handlers:
         *_jobs("documents").handlers(database, store, Renderer()),
         *_jobs("delivery").handlers(post, mails),
         *_jobs("posting").handlers(books),
-        *_jobs("collections").handlers(post, mails),
+        *_jobs("collections").mail_handlers(post, mails),
     )
 
 
