@@ -1,28 +1,41 @@
 """``billwright dispatcher``: lease rounds until a signal."""
 
+from dataclasses import replace
+
 import click
 
 from billwright.cli.processes import settings_with_servers, stop_on_signals
-from billwright.intake.jobs import enqueue_scans
 from billwright.jobs.broker import dispatch, make_broker
-from billwright.jobs.handlers import QUEUES
+from billwright.jobs.handlers import QUEUES, Handlers
 from billwright.web.composition import all_handlers
+from billwright.web.housekeeping import housekeeping
 from billwright.web.logging import configure_logging
 from billwright.web.main import database_of
 
 
 @click.command()
-def command() -> None:
+@click.option(
+    "--lease-seconds-max",
+    type=click.IntRange(min=1),
+    help="No lease is longer: how soon the jobs of a dead worker or of a lost Redis go on. Default: each kind's own.",
+)
+def command(lease_seconds_max: int | None) -> None:
     """Find due jobs in PostgreSQL and wake workers through Redis. Any number may run."""
     settings = settings_with_servers()
     configure_logging(settings)
     stop = stop_on_signals()
     database = database_of(settings)
     handlers = all_handlers(settings, database)
+    if lease_seconds_max is not None:
+        handlers = _leased_at_most(handlers, lease_seconds_max)
     assert settings.redis_url is not None
     broker = make_broker(settings.redis_url, QUEUES)
     try:
-        dispatch(database, handlers, broker, stop, each_second=lambda: enqueue_scans(database, settings.drop))
+        dispatch(database, handlers, broker, stop, each_second=housekeeping(database, settings))
     finally:
         broker.close()
         database.close()
+
+
+def _leased_at_most(handlers: Handlers, seconds: int) -> Handlers:
+    return Handlers.of(*(replace(each, lease_s=min(each.lease_s, seconds)) for each in handlers.by_kind.values()))
