@@ -99,7 +99,11 @@ INVARIANTS: Final = (
                 "bil",
                 "{invoice} bills it, but it is {state}, on another invoice, or of another customer.",
             ),
-            Probe(queries.AMOUNTS, "bil", "Is worth {amount_minor}; {invoice} bills {billed_minor}."),
+            Probe(
+                queries.AMOUNTS,
+                "bil",
+                "Is worth {amount_minor} (priced in {item_currency}); {invoice} bills {billed_minor}.",
+            ),
         ),
     ),
     Invariant(

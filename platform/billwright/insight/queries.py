@@ -40,8 +40,8 @@ PLACES: Final = text(
 # Entries that share a line are rounded once, as a line: a share may be one minor unit off its entry's own amount.
 AMOUNTS: Final = text(
     """
-    SELECT share.transaction_key AS subject, share.invoice_id AS invoice, share.currency, share.amount_minor,
-           share.billed_minor
+    SELECT share.transaction_key AS subject, share.invoice_id AS invoice, share.currency, share.item_currency,
+           share.amount_minor, share.billed_minor
       FROM (
            SELECT item.transaction_key, item.amount_minor, item.currency AS item_currency, allocation.invoice_id,
                   invoice.currency, allocation.amount_minor AS billed_minor,
