@@ -98,3 +98,12 @@ def open_context(browser: Browser, host: str, **options: Any) -> tuple[BrowserCo
     watch = Watch(host)
     watch.follow(page)
     return context, page, watch
+
+
+def log_in(page: Page, email: str, password: str = "correct horse battery") -> None:
+    """From the log-in page that is open, by keyboard alone; the e-mail field has the focus."""
+    page.keyboard.type(email)
+    page.keyboard.press("Tab")
+    page.keyboard.type(password)
+    with page.expect_navigation(url=lambda address: "/login" not in address):
+        page.keyboard.press("Enter")

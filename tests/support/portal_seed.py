@@ -37,7 +37,7 @@ from support.pipeline import Firm, person
 
 PASSWORD = "correct horse battery"
 PASSWORD_HASH = hash_password(PASSWORD)
-START = datetime(2026, 2, 4, 8, 0, tzinfo=UTC)
+START = datetime(2026, 2, 8, 8, 0, tzinfo=UTC)
 LOGO_HALDEN = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 236 48"><rect x="2" y="6" width="36" height="36" rx="9" fill="#0b5d6b"/>'
     '<path d="M12 14v20M28 14v20M12 24h16" stroke="#fff" stroke-width="4" stroke-linecap="round"/>'
@@ -171,6 +171,9 @@ NORTHGATE_PEOPLE = (
     "integration@northgate.example:Ana Duarte:integration_administrator",
     "auditor@northgate.example:Erik Holm:auditor",
     "admin@northgate.example:Lea Winter:tenant_administrator",
+    "everything@northgate.example:Kim Sato:manager_approver",
+    "everything@northgate.example:Kim Sato:finance_approver",
+    "everything@northgate.example:Kim Sato:auditor",
 )
 CUSTOMERS = (
     ("C-MUELLER", "Müller & Söhne", "Müller & Söhne Anlagenbau GmbH", "DE", "de", False),
@@ -197,6 +200,10 @@ def _northgate(seed: PortalSeed) -> None:
     _coastline(firm)
     _borealis(seed, firm)
     _held_message(firm)
+    _decide_next(firm, MANAGER, "Fire safety")
+    firm.clock.moment = datetime(2026, 3, 2, 8, 30, tzinfo=UTC)
+    _decide_next(firm, MANAGER, "Harbour crane")
+    _decide_next(firm, FINANCE, "Harbour crane")
     _later_rooms(seed, firm)
 
 
@@ -231,7 +238,7 @@ def _alpine(firm: Firm) -> None:
         _earn(firm, "K-ALPINE", f"A-M{place}", name, amount, days=4)
         firm.accept(f"A-M{place}", "K-ALPINE", decided_by="Luc Perrin, Alpine Rail")
         if place < 3:
-            _approve_all(firm)
+            _approve_all(firm, name)
     _earn(firm, "K-ALPINE", "A-M5", "Training of operators", "12600.00", days=1)
 
 
@@ -326,16 +333,21 @@ def _held_message(firm: Firm) -> None:
     firm.drain()
 
 
-def _decide_next(firm: Firm, actor: Any) -> None:
+def _decide_next(firm: Firm, actor: Any, about: str = "") -> None:
+    """Approve what waits for the actor's role; only drafts with ``about`` in a line when it is given."""
     step = "manager" if actor is MANAGER else "finance"
+    with transaction(firm.database, firm.tenant, SYSTEM) as tx:
+        named = set(
+            tx.session.scalars(select(InvoiceLineRow.invoice_id).where(InvoiceLineRow.description.contains(about)))
+        )
     for row in firm.invoices():
-        if row.detail == f"awaiting_{step}":
+        if row.detail == f"awaiting_{step}" and row.id in named:
             firm.decide(actor, invoice=row)
 
 
-def _approve_all(firm: Firm) -> None:
-    _decide_next(firm, MANAGER)
-    _decide_next(firm, FINANCE)
+def _approve_all(firm: Firm, about: str = "") -> None:
+    _decide_next(firm, MANAGER, about)
+    _decide_next(firm, FINANCE, about)
 
 
 def _small_firm(seed: PortalSeed, partner: str, slug: str, name: str, brand: dict[str, Any]) -> None:
@@ -343,6 +355,8 @@ def _small_firm(seed: PortalSeed, partner: str, slug: str, name: str, brand: dic
     _person(seed, partner, tenant, f"manager@{slug}.example", "Noor Rahman", "manager_approver")
     _person(seed, partner, tenant, f"clerk@{slug}.example", "Felix Brandt", "billing_clerk")
     _person(seed, partner, tenant, f"admin@{slug}.example", "Vera Lang", "tenant_administrator")
+    for role in ("manager_approver", "finance_approver", "auditor"):
+        _person(seed, partner, tenant, f"everything@{slug}.example", "Kim Sato", role)
     firm = _firm(seed, tenant, slug[:2].upper())
     firm.customer(
         "C1",

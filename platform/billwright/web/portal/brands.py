@@ -101,7 +101,7 @@ def brand_of_host(database: Database, host: str) -> Brand:
         row = tx.session.execute(query).one_or_none()
     if row is None:
         return NEUTRAL
-    partner, tenant = row.tuple()
+    partner, tenant = row
     return tenant_brand(tenant, partner) if tenant is not None else partner_brand(partner)
 
 
@@ -133,7 +133,7 @@ def brand_of_tenant(database: Database, slug: str, partner_id: UUID) -> Brand:
         row = tx.session.execute(query).one_or_none()
     if row is None:
         raise NotFoundError("There is no such tenant here.")
-    tenant, partner = row.tuple()
+    tenant, partner = row
     return tenant_brand(tenant, partner)
 
 

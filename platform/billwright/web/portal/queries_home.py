@@ -50,6 +50,16 @@ class Figures:
         return self.failed_postings + self.dead_jobs
 
     @property
+    def trouble(self) -> list[str]:
+        """What did not get through, in words."""
+        counts = (
+            (self.failed_postings, "posting stuck", "postings stuck"),
+            (self.dead_jobs, "job gave up", "jobs gave up"),
+            (self.held_messages, "message held", "messages held"),
+        )
+        return [f"{count} {one if count == 1 else many}" for count, one, many in counts if count]
+
+    @property
     def points(self) -> str:
         """The line of the sparkline in a box of 120 by 28."""
         top = max(1, *self.issued_per_day)

@@ -57,7 +57,10 @@ def search(tx: Tx, text: str) -> list[AnyRow]:
 
 def _named(kind: str, *columns: Any) -> Select[*tuple[Any, ...]]:
     """A part of the union without an amount."""
-    return select(literal(kind), *columns, cast(null(), BigInteger), cast(null(), Text))
+    names = ("id", "label", "more", "customer_id")
+    named = (column.label(name) for column, name in zip(columns, names, strict=True))
+    missing = (cast(null(), BigInteger).label("minor"), cast(null(), Text).label("currency"))
+    return select(literal(kind).label("kind"), *named, *missing)
 
 
 def _has(wanted: str, *columns: Any) -> ColumnElement[bool]:

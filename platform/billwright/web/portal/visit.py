@@ -201,7 +201,7 @@ def provide_visit(
     with control_transaction(database, actor_at_partner(caller)) as tx:
         tenant, actor = actor_for(tx.session, caller, TenantRow.slug == slug, tx.now)
         query = select(TenantRow, PartnerRow).join(PartnerRow, PartnerRow.id == TenantRow.partner_id)
-        row, partner = tx.session.execute(query.where(TenantRow.id == tenant.id)).one().tuple()
+        row, partner = tx.session.execute(query.where(TenantRow.id == tenant.id)).one()
         places = [Place(each.slug, each.name) for each in tenants_of_person(tx.session, caller.person, tx.now)]
         now = tx.now
     # Logs, metrics and the error page then know the tenant too.
