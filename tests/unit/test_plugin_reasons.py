@@ -14,8 +14,9 @@ TRIGGERS = ["milestones", "time_entries", "expenses"]
 ROLES = {"billing_clerk", "project_operations", "contract_administrator"}
 
 
-def test_the_mapping_has_exactly_the_codes_that_the_triggers_give() -> None:
+def test_the_mapping_has_exactly_the_codes_that_triggers_and_billing_give() -> None:
     modules = [import_module(f"billwright_plugins.{name}") for name in TRIGGERS]
+    modules.append(import_module("billwright.billing.changes"))
 
     assert {code for module in modules for code in module.REASONS} == set(REASONS)
     assert {code for module in modules for code in module.NOTES} == set(NOTES)

@@ -109,6 +109,8 @@ CREATE INDEX ix_billable_item_invoice_id ON billable_item (invoice_id);
 
 CREATE INDEX ix_billable_item_ready ON billable_item (contract_id) WHERE state = 'ready';
 
+CREATE INDEX ix_billable_item_subject_id ON billable_item (subject_id);
+
 CREATE TABLE change_order (
     contract_id UUID NOT NULL, 
     number TEXT NOT NULL, 

@@ -1,55 +1,122 @@
-class _Changes:
-    """Differences between what triggers say and what is kept, gathered to be written in a few statements."""
+"""The differences between what triggers say and what is kept, written in a few statements."""
 
-    def __init__(self, tx: Tx) -> None:
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import bindparam, update
+
+from billwright.audit.record import entry_values, record_many
+from billwright.billing.tables import BillableItemRow
+from billwright.extension.views import ContractView, ItemProposal
+from billwright.jobs.enqueue import enqueue
+from billwright.kernel.canonical_json import sha256_hex
+from billwright.kernel.events import JobSpec
+from billwright.kernel.ids import new_id
+from billwright.tenancy.base import AnyRow
+from billwright.tenancy.recordset import insert_many
+from billwright.tenancy.transaction import Tx
+
+# What billing itself has to say about an item, besides the triggers. ``extension/reasons.py`` has the words.
+REASONS: Final = ("legal_entity_unknown", "billed_on_another_contract", "withdrawn")
+NOTES: Final = ("changed_after_billing", "withdrawn_after_billing")
+AUDITED: Final = frozenset({"state", "reasons", "notes", "amount_minor", "currency"})
+
+
+class Changes:
+    """Gathered over all contracts of one evaluation; ``known`` are their items as they stand, by transaction key."""
+
+    def __init__(self, tx: Tx, known: Mapping[str, AnyRow]) -> None:
         self.tx = tx
-        self.seen: set[str] = set()
         self.drafts: set[UUID] = set()
+        self._known = known
+        self._billed = {(row.kind, row.subject_id): row for row in known.values() if row.state == "billed"}
+        self._seen: set[str] = set()
         self._new: list[dict[str, Any]] = []
         self._updates: list[dict[str, Any]] = []
         self._entries: list[dict[str, Any]] = []
-        self._timers: list[JobSpec] = []
+        self._timers: dict[UUID, datetime] = {}
 
-    def take(self, contract_id: UUID, view: ContractView, proposal: ItemProposal, row: Any | None) -> None:
-        self.seen.add(proposal.transaction_key)
+    def take(self, contract_id: UUID, view: ContractView, proposal: ItemProposal, entity_id: UUID | None) -> None:
+        """Keep what a trigger says about one fact. ``entity_id``: the legal entity that would bill it, if there is one."""
+        self._seen.add(proposal.transaction_key)
+        row = self._known.get(proposal.transaction_key)
         if proposal.look_again_at is not None:
-            self._look_again(contract_id, proposal.look_again_at)
-        values = _values(self.tx, contract_id, view, proposal)
+            soonest = self._timers.get(contract_id, proposal.look_again_at)
+            self._timers[contract_id] = min(soonest, proposal.look_again_at)
+        values = _values(self.tx, contract_id, view, self._judged(contract_id, view, proposal, entity_id))
         if row is None:
-            identifier = new_id()
-            since = None if proposal.ready else self.tx.now
-            self._new.append({**values, "id": identifier, "waiting_since": since, "invoice_id": None})
-            self._entry(identifier, None, values)
-            return
-        if row.proposal_sha256 == values["proposal_sha256"] and row.state != "cancelled":
-            return
-        if row.state == "billed":
-            # What was billed stays; only what people should know about it is kept up to date.
-            self._update(row, {**values, "state": "billed"}, notes_only=True)
-            return
-        if row.state == "drafted":
-            self.drafts.add(row.invoice_id)
-            if proposal.ready and all(getattr(row, name) == values[name] for name in DRAFT_IS_FOR):
-                values["state"] = "drafted"  # else it leaves its draft, and is grouped anew when it is ready
-        self._update(row, values)
+            self._add(values)
+        elif row.state == "billed":
+            self._note(row, values)
+        else:
+            stays = values["state"] == "ready" and row.state == "drafted" and _fits(row, values, entity_id)
+            moves = row.state == "drafted" and not stays
+            if row.proposal_sha256 == values["proposal_sha256"] and row.state != "cancelled" and not moves:
+                return
+            if row.state == "drafted":
+                self.drafts.add(row.invoice_id)
+            self._update(row, {**values, "state": "drafted"} if stays else values)
 
-    def withdraw(self, row: Any) -> None:
-        """The source no longer has the fact: an unbilled item is cancelled, a billed one is marked for people."""
-        if row.state in ("cancelled", "billed"):
-            return
-        if row.state == "drafted":
-            self.drafts.add(row.invoice_id)
-        self._updates.append({"b_id": row.id, "state": "cancelled", "reasons": ["withdrawn"], "invoice_id": None})
-        self._entry(row.id, row.state, {"state": "cancelled", "reasons": ["withdrawn"]})
+    def withdraw_the_rest(self) -> None:
+        """The source no longer has these facts: unbilled items are cancelled, billed ones are noted for people."""
+        for key, row in self._known.items():
+            if key in self._seen or row.state == "cancelled":
+                continue
+            if row.state == "billed":
+                if "withdrawn_after_billing" not in row.notes:
+                    self._write_notes(row, [*row.notes, "withdrawn_after_billing"], "")
+                continue
+            if row.state == "drafted":
+                self.drafts.add(row.invoice_id)
+            values = {"state": "cancelled", "reasons": ["withdrawn"], "invoice_id": None, "updated_at": self.tx.now}
+            self._updates.append({"b_id": row.id, **values})
+            self._entry(row.id, row.state, values)
 
-    def _update(self, row: Any, values: dict[str, Any], *, notes_only: bool = False) -> None:
-        state = values["state"]
-        columns = {"notes", "proposal_sha256", "updated_at"} if notes_only else set(values)
-        change = {name: value for name, value in values.items() if name in columns}
-        if not notes_only:
-            change["invoice_id"] = row.invoice_id if state == "drafted" else None
-            change["waiting_since"] = (row.waiting_since or self.tx.now) if state == "waiting" else None
+    def _judged(
+        self, contract_id: UUID, view: ContractView, proposal: ItemProposal, entity_id: UUID | None
+    ) -> ItemProposal:
+        """The proposal with billing's own reasons against it."""
+        billed = self._billed.get((proposal.kind, UUID(proposal.subject_id)))
+        elsewhere = (
+            billed is not None
+            and billed.contract_id != contract_id
+            and billed.transaction_key != proposal.transaction_key
+        )
+        codes = {"legal_entity_unknown": view.known and entity_id is None, "billed_on_another_contract": elsewhere}
+        own = tuple(code for code, holds in codes.items() if holds)
+        return replace(proposal, ready=False, reasons=(*proposal.reasons, *own)) if own else proposal
+
+    def _add(self, values: dict[str, Any]) -> None:
+        identifier = new_id()
+        since = self.tx.now if values["state"] == "waiting" else None
+        self._new.append({**values, "id": identifier, "waiting_since": since, "invoice_id": None})
+        self._entry(identifier, None, values)
+
+    def _note(self, row: AnyRow, values: dict[str, Any]) -> None:
+        """What was billed stays; only what people should know about it is kept up to date."""
+        if row.proposal_sha256 == values["proposal_sha256"]:
+            return
+        billed = (row.amount_minor, row.currency, row.quantity)
+        if values["state"] != "ready" or billed != (values["amount_minor"], values["currency"], values["quantity"]):
+            values["notes"] = [*values["notes"], "changed_after_billing"]
+        self._write_notes(row, values["notes"], values["proposal_sha256"])
+
+    def _write_notes(self, row: AnyRow, notes: list[str], proposal_sha256: str) -> None:
+        change = {"notes": notes, "proposal_sha256": proposal_sha256, "updated_at": self.tx.now}
         self._updates.append({"b_id": row.id, **change})
+        self._entry(row.id, "billed", {"state": "billed", "notes": notes})
+
+    def _update(self, row: AnyRow, values: dict[str, Any]) -> None:
+        state = values["state"]
+        place = {
+            "invoice_id": row.invoice_id if state == "drafted" else None,
+            "waiting_since": (row.waiting_since or self.tx.now) if state == "waiting" else None,
+        }
+        self._updates.append({"b_id": row.id, **values, **place})
         self._entry(row.id, row.state, values)
 
     def _entry(self, item_id: UUID, before: str | None, values: dict[str, Any]) -> None:
@@ -65,31 +132,34 @@ class _Changes:
             )
         )
 
-    def _look_again(self, contract_id: UUID, moment: datetime) -> None:
-        self._timers.append(
-            JobSpec(
-                kind="billing.evaluate", key=f"look:{contract_id}", payload={"contract_id": contract_id}, run_at=moment
-            )
-        )
-
     def write(self) -> None:
+        """A few statements, whatever the number of changes."""
         session = self.tx.session
         if self._new:
             insert_many(session, BillableItemRow, self._new)
-        by_columns: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+        by_columns: defaultdict[tuple[str, ...], list[dict[str, Any]]] = defaultdict(list)
         for change in self._updates:
-            by_columns.setdefault(tuple(sorted(change)), []).append(change)
+            by_columns[tuple(sorted(change))].append(change)
         for columns, changes in by_columns.items():
             statement = update(BillableItemRow).where(BillableItemRow.id == bindparam("b_id"))
             names = [name for name in columns if name != "b_id"]
             session.connection().execute(statement.values({name: bindparam(name) for name in names}), changes)
         record_many(self.tx, self._entries)
-        soonest: dict[str, JobSpec] = {}
-        for spec in self._timers:
-            known = soonest.get(spec.key)
-            if known is None or (spec.run_at or self.tx.now) < (known.run_at or self.tx.now):
-                soonest[spec.key] = spec
-        enqueue(self.tx, soonest.values())
+        enqueue(self.tx, [_look_again(contract_id, moment) for contract_id, moment in self._timers.items()])
+
+
+def _fits(row: AnyRow, values: Mapping[str, Any], entity_id: UUID | None) -> bool:
+    """Whether a drafted item still belongs on its draft; if not it leaves it and is grouped anew."""
+    draft = (row.draft_entity, row.draft_customer, row.draft_project, row.draft_currency)
+    return draft == (entity_id, values["customer_id"], values["project_id"], values["currency"]) and (
+        row.contract_id == values["contract_id"]
+    )
+
+
+def _look_again(contract_id: UUID, moment: datetime) -> JobSpec:
+    return JobSpec(
+        kind="billing.evaluate", key=f"look:{contract_id}", payload={"contract_id": contract_id}, run_at=moment
+    )
 
 
 def _values(tx: Tx, contract_id: UUID, view: ContractView, proposal: ItemProposal) -> dict[str, Any]:

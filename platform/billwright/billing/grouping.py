@@ -33,7 +33,7 @@ def group_ready(tx: Tx, contract_ids: Sequence[UUID]) -> None:
     groups: dict[str, list[AnyRow]] = defaultdict(list)
     timers: list[JobSpec] = []
     for row in queries.ready_items(tx, contract_ids):
-        entity = _entity(entities, row.legal_entity)
+        entity = entity_of(entities, row.legal_entity)
         if entity is None:
             continue
         period_end = _period_end(row, entity)
@@ -73,7 +73,7 @@ def group_ready(tx: Tx, contract_ids: Sequence[UUID]) -> None:
     rebuild_drafts(tx, sorted({drafts[key] for key in groups}), made=frozenset(made.values()))
 
 
-def _entity(entities: Mapping[str, LegalEntityRow], code: str) -> LegalEntityRow | None:
+def entity_of(entities: Mapping[str, LegalEntityRow], code: str) -> LegalEntityRow | None:
     """The contract's legal entity, or the tenant's default one when the contract names none."""
     if code:
         return entities.get(code)
@@ -103,7 +103,7 @@ def _make_drafts(tx: Tx, entities: Mapping[str, LegalEntityRow], groups: Mapping
     rows: list[dict[str, Any]] = []
     for key, items in groups.items():
         first = items[0]
-        entity = _entity(entities, first.legal_entity)
+        entity = entity_of(entities, first.legal_entity)
         assert entity is not None
         terms = next((t for t in (first.contract_terms, first.customer_terms) if t is not None), default_terms)
         made[key] = new_id()

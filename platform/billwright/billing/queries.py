@@ -6,6 +6,7 @@ their projects, then all drafts that may be written, in one statement by identif
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
@@ -27,25 +28,30 @@ _LOCK: Final = text(
 )
 
 
-def lock_billing(tx: Tx, contract_ids: Sequence[UUID]) -> list[UUID]:
+@dataclass(frozen=True, slots=True)
+class Locked:
+    """What stands still until COMMIT. ``drafts`` hold items of ``contract_ids``: identifier to detail."""
+
+    contract_ids: list[UUID]
+    drafts: dict[UUID, str]
+
+
+def lock_billing(tx: Tx, contract_ids: Sequence[UUID]) -> Locked:
     """Queue behind any other transaction that bills these contracts, checks, approves or issues one of their drafts.
 
-    Returns the contracts to look at: those asked for, and those that hold an item of a fact which moved to one of them.
-    What is read after this stands still until COMMIT.
+    ``contract_ids`` of the answer are those asked for, and those that hold an item of a fact which moved to one of them.
+    Items must be read after this, never before: a draft that was being issued meanwhile has billed them.
     """
     wanted = set(contract_ids)
     while True:
-        projects = select(ContractRow.project_id).where(
-            ContractRow.id.in_(wanted), ContractRow.project_id.is_not(None)
-        )
+        projects = select(ContractRow.project_id).where(ContractRow.id.in_(wanted), ContractRow.project_id.is_not(None))
         anchors = wanted | {project_id for project_id in tx.session.scalars(projects) if project_id is not None}
         tx.session.execute(_LOCK, {"ids": sorted(str(anchor) for anchor in anchors)})
         moved = _former_contracts(tx, wanted) - wanted
         if not moved:
             break
         wanted |= moved
-    _lock_drafts(tx, wanted)
-    return sorted(wanted)
+    return Locked(sorted(wanted), _lock_drafts(tx, wanted))
 
 
 def _former_contracts(tx: Tx, contract_ids: Collection[UUID]) -> set[UUID]:
@@ -65,8 +71,8 @@ def _former_contracts(tx: Tx, contract_ids: Collection[UUID]) -> set[UUID]:
     return set(tx.session.scalars(query))
 
 
-def _lock_drafts(tx: Tx, contract_ids: Collection[UUID]) -> None:
-    """Lock every draft that holds items of these contracts or may take some: checks, approvals and issuing wait."""
+def _lock_drafts(tx: Tx, contract_ids: Collection[UUID]) -> dict[UUID, str]:
+    """Lock every draft that holds items of these contracts or may take some; return those that hold some."""
     holding = select(BillableItemRow.invoice_id).where(
         BillableItemRow.contract_id.in_(contract_ids), BillableItemRow.state == "drafted"
     )
@@ -79,12 +85,12 @@ def _lock_drafts(tx: Tx, contract_ids: Collection[UUID]) -> None:
         .where(ContractRow.id.in_(contract_ids), InvoiceRow.issued_at.is_(None))
     )
     query = (
-        select(InvoiceRow.id)
+        select(InvoiceRow.id, InvoiceRow.detail, InvoiceRow.id.in_(holding).label("holds"))
         .where(InvoiceRow.id.in_(union(holding, sharing)), InvoiceRow.issued_at.is_(None))
         .order_by(InvoiceRow.id)
         .with_for_update()
     )
-    tx.session.execute(query)
+    return {row.id: row.detail for row in tx.session.execute(query) if row.holds}
 
 
 def items_of_contracts(tx: Tx, contract_ids: Sequence[UUID]) -> dict[str, AnyRow]:

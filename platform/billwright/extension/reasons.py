@@ -226,6 +226,28 @@ REASONS: Final = _by_code(
         remedy="Correct the expense and submit it again, or leave it rejected.",
         owner_role="project_operations",
     ),
+    # What billing itself finds
+    Reason(
+        code="legal_entity_unknown",
+        title="Legal entity unknown",
+        sentence="The contract names a legal entity that this firm does not have, so nobody can issue the invoice.",
+        remedy="Correct the legal entity in the contract, or add it to the firm's blueprint and send the contract again.",
+        owner_role="contract_administrator",
+    ),
+    Reason(
+        code="billed_on_another_contract",
+        title="Billed on another contract",
+        sentence="The work moved here from another contract, on which it was billed already.",
+        remedy="Nothing is to be billed twice; if it was billed to the wrong customer, credit that invoice.",
+        owner_role="billing_clerk",
+    ),
+    Reason(
+        code="withdrawn",
+        title="Withdrawn at the source",
+        sentence="The source no longer has this work on the contract, or its trigger was switched off.",
+        remedy="Nothing to do; if the work is to be billed, send it again.",
+        owner_role="project_operations",
+    ),
 )
 
 NOTES: Final = _by_code(
@@ -269,6 +291,20 @@ NOTES: Final = _by_code(
         title="Converted",
         sentence="The agreed price was converted at the rate that the firm declared for its unit.",
         remedy="Nothing to do; the rate and its source are on the line.",
+        owner_role="billing_clerk",
+    ),
+    Reason(
+        code="changed_after_billing",
+        title="Changed after it was billed",
+        sentence="What the source says now differs from what was billed; the invoice stays as it was issued.",
+        remedy="Compare both; credit the invoice or bill the difference by agreement.",
+        owner_role="billing_clerk",
+    ),
+    Reason(
+        code="withdrawn_after_billing",
+        title="Withdrawn after it was billed",
+        sentence="The source took this work back after it was billed; the invoice stays as it was issued.",
+        remedy="If the customer does not owe it, credit the invoice.",
         owner_role="billing_clerk",
     ),
 )

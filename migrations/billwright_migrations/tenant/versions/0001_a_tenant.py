@@ -124,6 +124,7 @@ def upgrade() -> None:
         unique=False,
         postgresql_where=sa.text("state = 'ready'"),
     )
+    op.create_index(op.f("ix_billable_item_subject_id"), "billable_item", ["subject_id"], unique=False)
     op.create_table(
         "change_order",
         sa.Column("contract_id", sa.Uuid(), nullable=False),
