@@ -31,6 +31,7 @@ class FirmFeed:
         Raises:
             DemoFailedError: something did not go as written.
         """
+        self._leave([record for record in self.records if self._is_past(record)])
         for day, records in weeks_of(self.firm, self.records):
             self.tenant = self.pace.advance(self.tenant, self.calendar.evening(day))
             self._week(records)
@@ -39,9 +40,7 @@ class FirmFeed:
 
     def _week(self, records: Sequence[Record]) -> None:
         """Facts first, then decisions about the drafts made of them, then what comes of invoices."""
-        for record in records:
-            if record.do == "leave":
-                self.left[record.contract] = record.at_step
+        self._leave(records)
         self._send([record for record in records if (record.kind and not record.do) or record.do == "repeat"])
         for record in records:
             if record.do == "forge" and isinstance(self.door, HookDoor):
@@ -52,6 +51,14 @@ class FirmFeed:
             if record.do == "dispute":
                 dispute(self.people, self.tenant, record)
         self._send([record for record in records if record.do == "pay"])
+
+    def _is_past(self, record: Record) -> bool:
+        """Whether the firm is beyond it already: the demo was interrupted, and goes on."""
+        now = self.tenant.clock_at
+        return now is not None and self.calendar.evening(record.day) <= now
+
+    def _leave(self, records: Sequence[Record]) -> None:
+        self.left |= {record.contract: record.at_step for record in records if record.do == "leave"}
 
     def _send(self, records: Sequence[Record]) -> None:
         if records:

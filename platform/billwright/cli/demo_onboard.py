@@ -11,7 +11,7 @@ import httpx
 from sqlalchemy import select
 
 from billwright.cli.demo_acts import People
-from billwright.cli.demo_doors import ApiDoor, Door, DropDoor, HookDoor
+from billwright.cli.demo_doors import ApiDoor, DemoFailedError, Door, DropDoor, HookDoor
 from billwright.cli.demo_feed import FirmFeed
 from billwright.cli.demo_input import (
     FIRMS,
@@ -23,7 +23,7 @@ from billwright.cli.demo_input import (
     read_partner,
     read_records,
 )
-from billwright.cli.demo_pace import Pace, Workers
+from billwright.cli.demo_pace import Pace, Workers, given_up
 from billwright.identity.act import operator
 from billwright.identity.make_token import make_token, revoke_token
 from billwright.intake.tables import SourceMessageRow
@@ -93,10 +93,19 @@ def begin(database: Database, tenant: Tenant, calendar: Calendar) -> Tenant:
 
 
 def run_firm(install: Install, firm: DemoFirm, calendar: Calendar, tell: Callable[[int], None]) -> None:
-    """Feed ``firm`` to the last evening; it stays in the demo's time. The token ends with the feeding."""
+    """Feed ``firm`` to the last evening; it stays in the demo's time.
+
+    Raises:
+        DemoFailedError: something did not go as written; the sentence names jobs that were given up.
+    """
     tenant, blueprint = load_tenant(install.database, firm.slug), read_firm(firm)
-    with open_door(install, firm, tenant, blueprint) as door:
-        prepare(install, firm, tenant, blueprint, calendar, door).run(tell)
+    try:
+        with open_door(install, firm, tenant, blueprint) as door:
+            prepare(install, firm, tenant, blueprint, calendar, door).run(tell)
+    except DemoFailedError as failure:
+        if jobs := given_up(install.database, tenant):
+            raise DemoFailedError(f"{failure.message} Jobs given up: {jobs}") from failure
+        raise
 
 
 def prepare(

@@ -84,6 +84,17 @@ class RunningWorkers:
             ]
 
 
+def given_up(database: Database, tenant: Tenant) -> str:
+    """Jobs of the firm that nobody tries any more, with what went wrong; empty when there are none."""
+    query = (
+        select(JobRow.kind, func.count(), func.max(JobRow.error))
+        .where(JobRow.tenant_id == tenant.id, JobRow.state == "dead")
+        .group_by(JobRow.kind)
+    )
+    with control_transaction(database, SYSTEM) as tx:
+        return "; ".join(f"{count} {kind}: {(error or '')[:200]}" for kind, count, error in tx.session.execute(query))
+
+
 @dataclass(frozen=True, slots=True)
 class Pace:
     """Moves a firm's clock forward, never back; timers in between run at their own moments."""

@@ -36,9 +36,9 @@ def show_firms(database: Database, console: Console) -> None:
     tenants = [load_tenant(database, firm.slug) for firm in FIRMS]
     outcomes = [read_outcome(database, tenant) for tenant in tenants]
     table = Table(title="What happened in twelve weeks", box=SIMPLE_HEAD, title_justify="left")
-    table.add_column("")
+    table.add_column("", no_wrap=True)
     for tenant in tenants:
-        table.add_column(tenant.name.replace(" ", "\n", 1), justify="right", overflow="fold")
+        table.add_column(tenant.slug, justify="right")
     for title, cell in _ROWS:
         table.add_row(title, *(cell(outcome) for outcome in outcomes))
     if any(outcome.dead_jobs for outcome in outcomes):
