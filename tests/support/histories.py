@@ -72,8 +72,7 @@ def fact(kind: str, given: dict[str, Any], maybe: dict[str, Any] | None = None) 
     return st.fixed_dictionaries(given, optional=maybe or {}).map(lambda data: Fact(kind, data))
 
 
-# Facts stay where they are in these histories: a contract with its customer, an entry on its contract, a price in its
-# currency. What happens when they move has tests of its own.
+# Where facts start; a contract may go to another customer, an entry to another contract, a price to another currency.
 CUSTOMER_OF = {"K1": "C1", "K2": "C2"}
 CURRENCY_OF = {"K1": "EUR", "K2": "USD"}
 
@@ -109,6 +108,8 @@ def contracts() -> st.SearchStrategy[Fact]:
             "acceptance_settles_after_days": st.integers(0, 3),
             "purchase_order": orders,
             "status": st.sampled_from(["active", "active", "terminated"]),
+            "customer": st.sampled_from(CUSTOMERS),
+            "currency": st.sampled_from(["EUR", "USD", "JPY"]),
         },
     )
     return st.builds(lambda ref, more: Fact("contract", contract(ref) | more), st.sampled_from(CONTRACTS), terms)
@@ -132,6 +133,7 @@ def milestones() -> st.SearchStrategy[Fact]:
             "name": st.sampled_from(["Design", "Build"]),
             "due_on": days(),
             "removed": st.booleans(),
+            "currency": st.sampled_from(["EUR", "USD"]),
             "acceptance_required": st.booleans(),
             "change_order": st.sampled_from(["O1", "O2"]),
         },
@@ -175,7 +177,7 @@ def worked() -> st.SearchStrategy[Fact]:
         {"role": roles, "hourly": st.sampled_from(["99.99", "133.333", "0.01"]), "effective_from": days()}
     )
     entry = {"person_name": st.just("Jo"), "status": states}
-    return st.one_of(
+    loose = st.one_of(
         fact(
             "time_entry",
             {**entry, "ref": st.integers(1, 9).map("T{}".format), "role": roles, "worked_on": days(), "hours": hours},
@@ -187,13 +189,14 @@ def worked() -> st.SearchStrategy[Fact]:
         ),
         fact("rate_card", {"ref": cards.map("R-{}".format),
                            "rates": st.lists(rate, min_size=1, max_size=3)}),
-    ).map(_bound)  # fmt: skip
+    )  # fmt: skip
+    return st.builds(_bound, loose, st.integers(0, 4))
 
 
-def _bound(loose: Fact) -> Fact:
-    """An entry belongs to one contract for ever, by its number; a rate card by its name."""
+def _bound(loose: Fact, moved: int) -> Fact:
+    """An entry belongs to a contract by its number, now and then to the other one; a rate card by its name, always."""
     ref = loose.data["ref"]
-    owner = ref[2:] if loose.kind == "rate_card" else CONTRACTS[int(ref[1:]) % 2]
+    owner = ref[2:] if loose.kind == "rate_card" else CONTRACTS[(int(ref[1:]) + (moved == 0)) % 2]
     currency = {} if loose.kind == "time_entry" else {"currency": CURRENCY_OF[owner]}
     return Fact(loose.kind, loose.data | {"contract": owner} | currency)
 
@@ -217,7 +220,7 @@ def sent() -> st.SearchStrategy[Sent]:
         Sent,
         st.lists(facts(), min_size=1, max_size=6).map(tuple),
         st.lists(st.integers(0, 100), max_size=3).map(tuple),
-        st.sampled_from([None, None, None, 0]),
+        st.sampled_from([None, None, None, 0, 1]),
         st.booleans(),
     )
 
