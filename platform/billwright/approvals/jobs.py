@@ -3,7 +3,8 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from billwright.approvals.route_drafts import route_drafts
+from billwright.approvals.route_drafts import drop_emptied, route_drafts
+from billwright.billing.events import DraftsEmptied
 from billwright.checks.events import DraftsClean
 from billwright.jobs.handlers import Handler, Job
 from billwright.kernel.events import DomainEvent, JobSpec
@@ -17,6 +18,10 @@ def on_drafts_clean(event: DraftsClean) -> list[JobSpec]:
     ]
 
 
+def on_drafts_emptied(tx: Tx, event: DraftsEmptied) -> None:
+    drop_emptied(tx, event.invoice_ids)
+
+
 def _route(tx: Tx, jobs: Sequence[Job]) -> None:
     route_drafts(tx, sorted({job.uuid("invoice_id") for job in jobs}))
 
@@ -27,4 +32,7 @@ def handlers() -> list[Handler]:
 
 SUBSCRIBED_JOBS: Final[Mapping[type[DomainEvent], Sequence[Callable[[Any], Sequence[JobSpec]]]]] = {
     DraftsClean: (on_drafts_clean,),
+}
+SUBSCRIBED_INLINE: Final[Mapping[type[DomainEvent], Sequence[Callable[[Tx, Any], None]]]] = {
+    DraftsEmptied: (on_drafts_emptied,),
 }

@@ -116,22 +116,36 @@ def _drop_stale(tx: Tx, drafts: Sequence[AnyRow]) -> dict[UUID, set[str]]:
         else:
             stale.append(step)
     if stale:
-        statement = update(ApprovalStepRow).where(ApprovalStepRow.id.in_([step.id for step in stale]))
-        tx.session.execute(statement.values(state="dropped", reason="the content changed"))
-        record_many(
-            tx,
-            [
-                entry_values(
-                    tx, "approval.dropped", "invoice", step.invoice_id,
-                    before={"role": step.role, "state": step.state, "by": step.decided_by_name},
-                )
-                for step in stale
-            ],
-        )  # fmt: skip
+        _drop(tx, stale, "the content changed")
         dropped = [step for step in stale if step.state == "approved"]
         if dropped:
             insert_many(tx.session, InvoiceEventRow, [_dropped_event(tx, step) for step in dropped])
     return standing
+
+
+def _drop(tx: Tx, steps: Sequence[ApprovalStepRow], reason: str) -> None:
+    statement = update(ApprovalStepRow).where(ApprovalStepRow.id.in_([step.id for step in steps]))
+    before = [{"role": step.role, "state": step.state, "by": step.decided_by_name} for step in steps]
+    tx.session.execute(
+        statement.values(state="dropped", reason=reason), execution_options={"synchronize_session": False}
+    )
+    record_many(
+        tx,
+        [
+            entry_values(tx, "approval.dropped", "invoice", step.invoice_id, before=was, reason=reason)
+            for step, was in zip(steps, before, strict=True)
+        ],
+    )
+
+
+def drop_emptied(tx: Tx, invoice_ids: Sequence[UUID]) -> None:
+    """Ask nobody any more about drafts that became void."""
+    query = select(ApprovalStepRow).where(
+        ApprovalStepRow.invoice_id.in_(invoice_ids), ApprovalStepRow.state.in_(("waiting", "approved"))
+    )
+    steps = tx.session.scalars(query).all()
+    if steps:
+        _drop(tx, steps, "everything on the draft was withdrawn")
 
 
 def _contributors(tx: Tx, invoice_ids: Sequence[UUID]) -> dict[UUID, set[str | None]]:

@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 
 from billwright.audit.record import entry_values, record_many
 from billwright.billing import queries
-from billwright.billing.events import DraftsChanged
+from billwright.billing.events import DraftsChanged, DraftsEmptied
 from billwright.billing.lines import PricedItem, PricedLine, Totals, content_hash, price_lines, total
 from billwright.billing.tables import (
     AllocationRow,
@@ -48,6 +48,8 @@ def rebuild_drafts(tx: Tx, invoice_ids: Sequence[UUID], *, made: frozenset[UUID]
     writer.write({invoice_id: items.get(invoice_id, []) for invoice_id in drafts})
     if writer.changed:
         publish(tx, DraftsChanged(invoice_ids=tuple(writer.changed)))
+    if writer.emptied:
+        publish(tx, DraftsEmptied(invoice_ids=tuple(writer.emptied)))
 
 
 def _locked(tx: Tx, invoice_ids: Sequence[UUID]) -> dict[UUID, AnyRow]:
@@ -114,6 +116,7 @@ class _DraftWriter:
     def __init__(self, tx: Tx) -> None:
         self.tx = tx
         self.changed: list[UUID] = []
+        self.emptied: list[UUID] = []
         self._lines: list[dict[str, Any]] = []
         self._allocations: list[dict[str, Any]] = []
         self._invoices: list[dict[str, Any]] = []
@@ -125,6 +128,7 @@ class _DraftWriter:
         if not made:
             self._standing[row.id] = row
         if not priced:
+            self.emptied.append(row.id)
             self._state(row, {"phase": "void", "detail": "emptied", "net_minor": 0, "tax_minor": 0, "gross_minor": 0})
             self._said(row.id, "draft.void", "Everything on this draft was withdrawn at the source.")
             return

@@ -13,3 +13,11 @@ class DraftsChanged(DomainEvent):
 
     name: ClassVar[str] = "drafts.changed"
     invoice_ids: tuple[UUID, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DraftsEmptied(DomainEvent):
+    """The last item left these drafts; they are void. Whatever waits on them is closed in the same transaction."""
+
+    name: ClassVar[str] = "drafts.emptied"
+    invoice_ids: tuple[UUID, ...]

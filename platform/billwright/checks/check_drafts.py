@@ -39,7 +39,7 @@ def check_drafts(tx: Tx, invoice_ids: Sequence[UUID]) -> None:
         return
     views = queries.draft_views(tx, drafts)
     rules = _rules(tx)
-    said = {row.id: _examine(rules, views[row.id]) for row in drafts}
+    said = {row.id: _examine(rules, views[row.id]) + _own_findings(row) for row in drafts}
     _keep_findings(tx, drafts, said)
     _keep_exceptions(tx, drafts, said)
     blocked = [row for row in drafts if any(f.severity == "blocking" for _, f in said[row.id])]
@@ -50,6 +50,24 @@ def check_drafts(tx: Tx, invoice_ids: Sequence[UUID]) -> None:
     if clean:
         publish(tx, DraftsClean(invoice_ids=tuple(row.id for row in clean)))
     publish(tx, *(DraftBlocked(invoice_id=row.id) for row in blocked if row.detail != "blocked"))
+
+
+def close_emptied(tx: Tx, invoice_ids: Sequence[UUID]) -> None:
+    """Close what is open about drafts that became void: there is nothing left to mend."""
+    findings = update(FindingRow).where(FindingRow.invoice_id.in_(invoice_ids), FindingRow.resolved_at.is_(None))
+    tx.session.execute(findings.values(resolved_at=tx.now))
+    exceptions = (
+        update(ExceptionRow)
+        .where(
+            ExceptionRow.subject_kind == "invoice",
+            ExceptionRow.subject_id.in_(invoice_ids),
+            ExceptionRow.closed_at.is_(None),
+        )
+        .values(closed_at=tx.now, closed_how="everything on the draft was withdrawn")
+        .returning(ExceptionRow.subject_id, ExceptionRow.code)
+    )
+    closed = tx.session.execute(exceptions).all()
+    record_many(tx, [entry_values(tx, "exception.closed", "invoice", i, after={"code": code}) for i, code in closed])
 
 
 def _rules(tx: Tx) -> list[tuple[str, Any, Any]]:
@@ -69,6 +87,20 @@ def _examine(rules: Sequence[tuple[str, Any, Any]], view: DraftView) -> list[Sai
             log.exception("rule failed", rule=name, draft=view.id)
             said.append((name, _failed(name, error)))
     return said
+
+
+def _own_findings(row: AnyRow) -> list[Said]:
+    """What the platform itself guessed about the draft: billing/tax.py treats a buyer without a country as domestic."""
+    if row.address.get("country") or row.tax_category:
+        return []
+    finding = Finding(
+        code="customer_country_missing",
+        severity="warning",
+        subject="draft",
+        message=f"The country of {row.name} is not known, so the invoice is taxed as one to a customer at home.",
+        remedy="Send the customer with the country in its address, or with a tax category; the draft is priced again.",
+    )
+    return [("tax", finding)]
 
 
 def _failed(name: str, error: Exception) -> Finding:

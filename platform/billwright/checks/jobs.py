@@ -3,8 +3,8 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from billwright.billing.events import DraftsChanged
-from billwright.checks.check_drafts import check_drafts
+from billwright.billing.events import DraftsChanged, DraftsEmptied
+from billwright.checks.check_drafts import check_drafts, close_emptied
 from billwright.jobs.handlers import Handler, Job
 from billwright.kernel.events import DomainEvent, JobSpec
 from billwright.tenancy.transaction import Tx
@@ -17,6 +17,10 @@ def on_drafts_changed(event: DraftsChanged) -> list[JobSpec]:
     ]
 
 
+def on_drafts_emptied(tx: Tx, event: DraftsEmptied) -> None:
+    close_emptied(tx, event.invoice_ids)
+
+
 def _check(tx: Tx, jobs: Sequence[Job]) -> None:
     check_drafts(tx, sorted({job.uuid("invoice_id") for job in jobs}))
 
@@ -27,4 +31,7 @@ def handlers() -> list[Handler]:
 
 SUBSCRIBED_JOBS: Final[Mapping[type[DomainEvent], Sequence[Callable[[Any], Sequence[JobSpec]]]]] = {
     DraftsChanged: (on_drafts_changed,),
+}
+SUBSCRIBED_INLINE: Final[Mapping[type[DomainEvent], Sequence[Callable[[Tx, Any], None]]]] = {
+    DraftsEmptied: (on_drafts_emptied,),
 }

@@ -39,6 +39,8 @@ def lock_drafts(tx: Tx, invoice_ids: Sequence[UUID]) -> list[AnyRow]:
             InvoiceRow.customer_id,
             CustomerRow.name,
             CustomerRow.po_required,
+            CustomerRow.address,
+            CustomerRow.tax_category,
             LegalEntityRow.code,
             LegalEntityRow.time_zone,
         )
@@ -189,11 +191,16 @@ def _totals(tx: Tx, contract_ids: Sequence[UUID]) -> dict[UUID, tuple[AnyRow, De
 
 
 def _billed(tx: Tx, contract_ids: Sequence[UUID]) -> dict[UUID, dict[UUID, int]]:
-    """Net minor units per contract and invoice, void ones left out."""
+    """Net minor units per contract and invoice, void ones left out, and those in another currency than the contract's."""
     query = (
         select(InvoiceLineRow.contract_id, InvoiceLineRow.invoice_id, func.sum(InvoiceLineRow.net_minor))
         .join(InvoiceRow, InvoiceRow.id == InvoiceLineRow.invoice_id)
-        .where(InvoiceLineRow.contract_id.in_(contract_ids), InvoiceRow.phase != "void")
+        .join(ContractRow, ContractRow.id == InvoiceLineRow.contract_id)
+        .where(
+            InvoiceLineRow.contract_id.in_(contract_ids),
+            InvoiceRow.phase != "void",
+            func.coalesce(ContractRow.currency, InvoiceRow.currency) == InvoiceRow.currency,
+        )
         .group_by(InvoiceLineRow.contract_id, InvoiceLineRow.invoice_id)
     )
     found: dict[UUID, dict[UUID, int]] = defaultdict(dict)
