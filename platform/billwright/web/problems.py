@@ -57,8 +57,11 @@ def status_of(error: type[kernel.DomainError]) -> int | None:
     return next((STATUS[base] for base in error.__mro__ if base in STATUS), None)
 
 
-def problem_of(error: Exception) -> Problem:
-    """What to say about ``error``; an unexpected one says nothing of the inside."""
+def problem_of(error: Exception, sent_names: Mapping[str, str] | None = None) -> Problem:
+    """What to say about ``error``; an unexpected one says nothing of the inside.
+
+    ``sent_names``: a handler's argument to the parameter as the caller sends it, where the two differ.
+    """
     if isinstance(error, kernel.DomainError):
         status = status_of(type(error)) or 400
         return Problem(
@@ -69,7 +72,7 @@ def problem_of(error: Exception) -> Problem:
             headers=_challenge(status),
         )
     if isinstance(error, ValidationException):
-        return _invalid(error)
+        return _invalid(error, sent_names or {})
     if isinstance(error, HTTPException) and error.status_code < 500:
         return _http(error)
     if isinstance(error, OperationalError | PoolTimeoutError):
@@ -92,7 +95,7 @@ def _http(error: HTTPException) -> Problem:
     )
 
 
-def _invalid(error: ValidationException) -> Problem:
+def _invalid(error: ValidationException, sent_names: Mapping[str, str]) -> Problem:
     """Litestar's list of what did not fit, one entry per field. A malformed identifier in the path is just not there."""
     extra: Sequence[Any] = error.extra if isinstance(error.extra, list) else []
     found = [each for each in extra if isinstance(each, dict)]
@@ -100,14 +103,31 @@ def _invalid(error: ValidationException) -> Problem:
         code, sentence = HTTP_CODES[404]
         return Problem(code=code, status=404, detail=sentence)
     errors = tuple(
-        {"field": str(each.get("key", "")) or "body", "problem": str(each.get("message", ""))[:WHERE_CHARS_MAX]}
-        for each in found
+        {"field": _sent(each, sent_names), "problem": str(each.get("message", ""))[:WHERE_CHARS_MAX]} for each in found
     )
     sentence = "; ".join(f"{each['field']}: {each['problem']}" for each in errors) or error.detail[:WHERE_CHARS_MAX]
     facts = {"field": errors[0]["field"]} if errors else {}
     return Problem(
         code="input-invalid", status=422, detail=f"{sentence}. Mend it and send it again.", facts=facts, errors=errors
     )
+
+
+def _sent(entry: Mapping[str, Any], sent_names: Mapping[str, str]) -> str:
+    key = str(entry.get("key", ""))
+    return sent_names.get(key, key) or "body"
+
+
+def _sent_names(request: Request[Any, Any, Any]) -> dict[str, str]:
+    """Arguments of the handler that go by another name in the address (``state`` is Litestar's own inside)."""
+    handler = request.scope.get("route_handler")
+    if handler is None:
+        return {}
+    found: dict[str, str] = {}
+    for name, each in handler.parsed_fn_signature.parameters.items():
+        sent = getattr(each.kwarg_definition, "name", None)
+        if isinstance(sent, str):
+            found[name] = sent
+    return found
 
 
 def respond(request: Request[Any, Any, Any], problem: Problem) -> Response[Any]:
@@ -123,7 +143,7 @@ def make_handler(services: Services) -> Any:
     """The app's one exception handler."""
 
     def handle(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
-        problem = problem_of(error)
+        problem = problem_of(error, _sent_names(request) if isinstance(error, ValidationException) else None)
         if problem.status >= 500:
             log.error("request failed", error=type(error).__name__, exc_info=error)
         if not _is_page(request):
