@@ -20,7 +20,7 @@ from billwright.tenancy.sandbox import set_clock
 from billwright.tenancy.transaction import Tenant, control_transaction
 
 WAIT_S: Final = 120.0
-LOOK_EVERY_S: Final = 0.04
+LOOK_EVERY_S: Final = 0.08
 
 
 class Workers(Protocol):

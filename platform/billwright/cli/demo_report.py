@@ -16,18 +16,18 @@ from billwright.tenancy.directory import load_tenant
 
 _ROWS: Final[Sequence[tuple[str, Callable[[Outcome], str]]]] = (
     ("Messages in", lambda one: str(sum(one.messages.values()))),
-    ("  older than what was known", lambda one: str(one.messages.get("superseded", 0))),
-    ("  rows of files refused", lambda one: str(one.rows_refused)),
+    ("  older than the known", lambda one: str(one.messages.get("superseded", 0))),
+    ("  rows refused in files", lambda one: str(one.rows_refused)),
     ("Items billed", lambda one: str(one.items.get("billed", 0))),
     ("Items waiting", lambda one: str(one.items.get("waiting", 0))),
     ("Drafts held", lambda one: str(sum(one.held.values()))),
-    ("Drafts waiting for a manager", lambda one: str(one.waiting_manager)),
-    ("Drafts waiting for finance", lambda one: str(one.waiting_finance)),
+    ("Drafts for a manager", lambda one: str(one.waiting_manager)),
+    ("Drafts for finance", lambda one: str(one.waiting_finance)),
     ("Invoices issued", lambda one: str(one.issued)),
-    ("  with PDF, posted, delivered", lambda one: f"{one.documents}, {one.posted}, {one.delivered}"),
-    ("  paid, partly paid, disputed", lambda one: f"{one.paid}, {one.partly_paid}, {one.disputed}"),
+    ("  PDF/posted/delivered", lambda one: f"{one.documents}/{one.posted}/{one.delivered}"),
+    ("  paid/partly/disputed", lambda one: f"{one.paid}/{one.partly_paid}/{one.disputed}"),
     ("Payments that wait", lambda one: str(one.unapplied)),
-    ("Reminders (1st, 2nd, 3rd)", lambda one: ", ".join(str(one.reminders.get(step, 0)) for step in (1, 2, 3))),
+    ("Reminders 1st/2nd/3rd", lambda one: "/".join(str(one.reminders.get(step, 0)) for step in (1, 2, 3))),
 )
 
 
@@ -35,7 +35,7 @@ def show_firms(database: Database, console: Console) -> None:
     """One column per firm, then why what is held is held; read anew each time."""
     tenants = [load_tenant(database, firm.slug) for firm in FIRMS]
     outcomes = [read_outcome(database, tenant) for tenant in tenants]
-    table = Table(title="What happened in twelve weeks", box=SIMPLE_HEAD, title_justify="left")
+    table = Table(title="What happened in twelve weeks", box=SIMPLE_HEAD, title_justify="left", padding=(0, 1, 0, 0))
     table.add_column("", no_wrap=True)
     for tenant in tenants:
         table.add_column(tenant.slug, justify="right")
