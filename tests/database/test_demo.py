@@ -15,7 +15,7 @@ from sqlalchemy import select
 from billwright.billing.tables import BillableItemRow, InvoiceLineRow, InvoiceRow
 from billwright.canon.tables import ContractRow, ExternalReferenceRow, ProjectRow
 from billwright.cli.demo_input import FIRMS, LAST_DAY, PARTNERS, Calendar, DemoFirm, read_firm, read_partner
-from billwright.cli.demo_onboard import Install, begin, open_door, prepare
+from billwright.cli.demo_onboard import Install, onboard_firm, open_door, prepare
 from billwright.cli.demo_outcome import Outcome, read_held, read_outcome
 from billwright.cli.demo_pace import Pace
 from billwright.collections.tables import DisputeRow
@@ -34,7 +34,6 @@ from billwright.tenancy.transaction import Tenant, transaction
 from billwright.web.app import make_app
 from billwright.web.composition import all_handlers, controllers, dependencies, subscriptions
 from billwright.web.services import Services
-from billwright_tenants.apply import apply_blueprint
 from billwright_tenants.blueprint import Blueprint
 from billwright_tenants.checks import check_blueprint, check_partner
 from billwright_tenants.partner import apply_partner
@@ -82,10 +81,7 @@ class Stage:
             msgspec.structs.replace(user, email=f"{named.slug}.{user.email}", password=None) for user in blueprint.users
         )
         blueprint = msgspec.structs.replace(blueprint, tenant=named, users=users, hosts=(), render_documents=render)
-        applied = apply_blueprint(
-            self.install.database, self.partner, blueprint, operator("test"), master_key=MASTER_KEY
-        )
-        return firm, begin(self.install.database, applied.tenant, self.calendar), blueprint
+        return firm, onboard_firm(self.install, self.partner, blueprint, self.calendar), blueprint
 
     def feed(self, firm: DemoFirm, tenant: Tenant, blueprint: Blueprint) -> Tenant:
         """All weeks."""
@@ -199,7 +195,7 @@ def test_consultants_show_both_what_is_billed_and_what_is_held(stage: Stage, fed
     assert (found["milestone/HV-101/M2"].amount_minor, found["milestone/HV-101/M2"].state) == (62_000_00, "billed")
     assert outcome.held == {"purchase_order_missing": 1}
     assert read_held(stage.install.database, tenant) == [
-        "6000.00 GBP: Orlina Foods demands a purchase order, and contract HV-102 has none."
+        "6,000.00 GBP: Orlina Foods demands a purchase order, and contract HV-102 has none."
     ]
     assert {"near_duplicate", "acceptance_with_open_items", "purchase_order_nearly_used"} <= set(outcome.warnings)
     assert drafts(stage, tenant)["HV-108"] == "awaiting_manager"

@@ -341,7 +341,7 @@ def test_the_command_answers_for_people_and_machines(scene: Scene, database_url:
     assert fifth["name"] == "journal_balances"
     assert fifth["offenders"][0]["subject"] == shown(scene, "rcv:<receivable>")
     assert fifth["offenders"][0]["sentence"] == (
-        f"Says 0.05 EUR open of {show('inv', _large(scene).id)}; owed after payments 12345.67 EUR, by the ledger 12345.67 EUR."
+        f"Says 0.05 EUR open of {show('inv', _large(scene).id)}; owed after payments 12,345.67 EUR, by the ledger 12,345.67 EUR."
     )
 
 

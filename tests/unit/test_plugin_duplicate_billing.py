@@ -35,7 +35,7 @@ def test_the_same_key_elsewhere_blocks_and_says_where() -> None:
     (finding,) = examine_draft(draft, NOTHING)
 
     assert (finding.code, finding.severity, finding.subject) == ("billed_twice", "blocking", "lines/l1")
-    assert finding.message == "“Milestone 1 — Design approved” (1000.00 EUR) is billed already: invoice 2025-0007."
+    assert finding.message == "“Milestone 1 — Design approved” (1,000.00 EUR) is billed already: invoice 2025-0007."
     assert finding.evidence["others"] == [{"invoice_id": "inv-1", "transaction_key": "milestone:c1:l1:1"}]
 
 

@@ -56,7 +56,7 @@ def test_a_finding_names_line_amount_remedy_and_owner() -> None:
             code="acceptance_missing",
             severity="blocking",
             subject="lines/l2",
-            message="The customer has not accepted “Milestone 2 — Built” (1000.00 EUR).",
+            message="The customer has not accepted “Milestone 2 — Built” (1,000.00 EUR).",
             remedy="Obtain the customer's acceptance and send it, or take the line off the draft.",
             owner_role="project_operations",
             evidence={"milestone": "1", "contract": "C-1"},
@@ -132,8 +132,8 @@ def test_the_purchase_order_is_told_in_amounts_that_a_clerk_reads() -> None:
     (finding,) = examine("purchase_order", draft)
 
     assert finding.message == (
-        "Purchase order PO-9 is worth 5000.00 EUR; 4500.50 EUR is billed on it already, "
-        "and this draft of 1000.00 EUR exceeds it by 500.50 EUR."
+        "Purchase order PO-9 is worth 5,000.00 EUR; 4,500.50 EUR is billed on it already, "
+        "and this draft of 1,000.00 EUR exceeds it by 500.50 EUR."
     )
     assert finding.evidence["over"] == "500.50 EUR"
 
@@ -184,8 +184,8 @@ def test_the_contract_value_is_told_in_amounts_that_a_clerk_reads() -> None:
     (finding,) = examine("contract_value", draft, {"tolerance_percent": "5"})
 
     assert finding.message == (
-        "Contract C-1 is worth 10000.00 EUR; 9800.00 EUR is billed already, "
-        "and this draft of 1000.00 EUR exceeds it by 800.00 EUR (a tolerance of 5 % is allowed)."
+        "Contract C-1 is worth 10,000.00 EUR; 9,800.00 EUR is billed already, "
+        "and this draft of 1,000.00 EUR exceeds it by 800.00 EUR (a tolerance of 5 % is allowed)."
     )
 
 

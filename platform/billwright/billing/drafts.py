@@ -153,11 +153,10 @@ class _DraftWriter:
         if digest != row.content_sha256:
             self.changed.append(row.id)
             self._state(row, _totals(totals, digest))
-            text = (
-                f"Draft of {totals.gross} made from {len(priced)} billable items."
-                if made
-                else (f"Content changed: now {totals.gross} from {len(priced)} billable items.")
-            )
+            things = f"{len(priced)} billable item{'s' if len(priced) != 1 else ''}"
+            text = f"Draft of {totals.gross} made from {things}."
+            if not made:
+                text = f"Content changed: now {totals.gross} from {things}."
             self._said(row.id, "draft.made" if made else "draft.changed", text)
 
     def _add_lines(self, invoice_id: UUID, lines: Sequence[PricedLine]) -> None:

@@ -43,4 +43,5 @@ class Actor:
             )
 
 
-SYSTEM: Final = Actor(kind="system", name="Billwright")
+# Shown in time lines under the brand of a partner or firm: never our own name.
+SYSTEM: Final = Actor(kind="system", name="System")

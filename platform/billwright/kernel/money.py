@@ -70,7 +70,8 @@ class Money:
         return Decimal(self.minor).scaleb(-MINOR_UNIT_DIGITS[self.currency])
 
     def __str__(self) -> str:
-        return f"{self.decimal} {self.currency}"
+        """For sentences: ``12,400.00 EUR``. Pages and documents format by the reader's locale instead."""
+        return f"{self.decimal:,} {self.currency}"
 
     def times(self, factor: Decimal | Fraction) -> Self:
         """``self`` times ``factor``, rounded half-up once to the minor unit."""
