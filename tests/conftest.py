@@ -8,10 +8,14 @@ from typing import Any
 
 import pytest
 import redis
+from hypothesis import settings
 
 from billwright.cli.embedded import Servers
 from support.servers import fresh_database, release, shared_servers
 
+# No test is timed: a slow machine is not a defect.
+settings.register_profile("billwright", deadline=None, print_blob=True)
+settings.load_profile("billwright")
 pytest_plugins = ("support.app", "support.http", "support.pipeline")
 
 FIRST = ("unit", "architecture")
