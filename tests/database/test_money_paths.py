@@ -1,4 +1,4 @@
-"""Where money could be billed twice, lost, or billed wrongly although nobody races: moved facts, unknown parties, other currencies."""
+"""Where money could be billed twice, lost or billed wrongly with nobody racing: moved facts, unknown parties, currencies."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta

@@ -37,10 +37,12 @@ def claim(
     """Lease what is due and return the leases; an empty list when there is nothing to do."""
     with control_transaction(database, SYSTEM) as tx:
         out = queries.leases_out(tx.session)
-        due = queries.due_jobs(tx.session, tx.now, per_tenant=per_tenant, queues=queues, tenant_id=tenant_id)
+        due = queries.due_jobs(
+            tx.session, tx.now, per_tenant=per_tenant, kinds=handlers.by_kind, queues=queues, tenant_id=tenant_id
+        )
         groups: dict[tuple[UUID, str], list[queries.DueJob]] = defaultdict(list)
         for job in due:
-            if out.get(job.queue, 0) < out_max and job.kind in handlers.by_kind:
+            if out.get(job.queue, 0) < out_max:
                 out[job.queue] = out.get(job.queue, 0) + 1
                 groups[job.tenant_id, job.kind].append(job)
         leases: list[Lease] = []

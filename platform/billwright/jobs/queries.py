@@ -1,6 +1,6 @@
 """Job statements. Raw SQL, because the fair scan needs a recursive skip scan and SKIP LOCKED inside a lateral join."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -14,8 +14,9 @@ from billwright.kernel.errors import NotFoundError
 from billwright.tenancy.transaction import Tenant
 
 # One index probe per (queue, tenant) that has waiting jobs, then at most K of each: a tenant's backlog of any length
-# costs another tenant nothing. Reads control.job by ix_job_due.
-_DUE: Final = text(
+# costs another tenant nothing. Reads control.job by ix_job_due. A wish is due by its tenant's clock, another try in real
+# time: a sandbox clock that stands would never let it happen. Kinds that this version cannot do stay for one that can.
+DUE: Final = text(
     """
     WITH RECURSIVE line AS (
         (SELECT queue, tenant_id FROM control.job
@@ -32,7 +33,9 @@ _DUE: Final = text(
      CROSS JOIN LATERAL (
         SELECT id, tenant_id, kind, queue, priority, run_at FROM control.job
          WHERE state IN ('queued', 'retry') AND queue = line.queue AND tenant_id = line.tenant_id
-           AND run_at <= coalesce(tenant.clock_at, :now)
+           AND run_at <= greatest(tenant.clock_at, :now)
+           AND run_at <= CASE state WHEN 'retry' THEN :now ELSE coalesce(tenant.clock_at, :now) END
+           AND kind = ANY(CAST(:kinds AS text[]))
          ORDER BY priority DESC, run_at LIMIT :per_tenant
          FOR UPDATE SKIP LOCKED) due
      WHERE (CAST(:queues AS text[]) IS NULL OR due.queue = ANY(CAST(:queues AS text[])))
@@ -80,20 +83,30 @@ _BACK: Final = text(
      WHERE id = :id AND lease_id = :lease AND state = 'leased'
     """
 )
-_EXPIRED: Final = text(
+# Of several silent workers with the same wish one is enough to try again. A job that silences its workers again and again
+# is what kills them: it becomes a dead letter. ``run_at`` of a sandbox tenant may lie ahead of real time.
+EXPIRED: Final = text(
     """
+    WITH silent AS (
+        SELECT id, row_number() OVER (PARTITION BY tenant_id, key ORDER BY id) AS place FROM (
+            SELECT id, tenant_id, key FROM control.job
+             WHERE state = 'leased' AND leased_until < :now FOR UPDATE SKIP LOCKED) AS taken
+    )
     UPDATE control.job SET
-        state = CASE WHEN EXISTS (
-            SELECT 1 FROM control.job other WHERE other.tenant_id = job.tenant_id AND other.key = job.key
-               AND other.state IN ('queued', 'retry')) THEN 'done' ELSE 'retry' END,
-        lease_id = NULL, leased_until = NULL, error_class = 'lease', error = 'the worker did not answer in time',
-        updated_at = :now
-     WHERE id IN (SELECT id FROM control.job WHERE state = 'leased' AND leased_until < :now FOR UPDATE SKIP LOCKED)
+        state = CASE
+            WHEN silent.place > 1 OR EXISTS (
+                SELECT 1 FROM control.job other WHERE other.tenant_id = job.tenant_id AND other.key = job.key
+                   AND other.state IN ('queued', 'retry')) THEN 'done'
+            WHEN attempts >= :silent_max THEN 'dead' ELSE 'retry' END,
+        run_at = least(run_at, :now), lease_id = NULL, leased_until = NULL, error_class = 'lease',
+        error = 'the worker did not answer in time', updated_at = :now
+      FROM silent WHERE job.id = silent.id
     """
 )
 _UNLEASE: Final = text(
     """
-    UPDATE control.job SET state = 'retry', lease_id = NULL, leased_until = NULL, attempts = attempts - 1
+    UPDATE control.job SET state = 'retry', lease_id = NULL, leased_until = NULL, attempts = attempts - 1,
+           run_at = least(run_at, now())
      WHERE lease_id = :lease AND state = 'leased' AND NOT EXISTS (
             SELECT 1 FROM control.job other WHERE other.tenant_id = job.tenant_id AND other.key = job.key
                AND other.state IN ('queued', 'retry'))
@@ -103,9 +116,10 @@ _OUT: Final = text("SELECT queue, count(*) FROM control.job WHERE state = 'lease
 _NEXT: Final = text(
     """
     SELECT min(run_at) FROM control.job
-     WHERE state IN ('queued', 'retry') AND tenant_id = :tenant
+     WHERE state = 'queued' AND tenant_id = :tenant
     """
 )
+SILENT_MAX: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,12 +135,26 @@ def due_jobs(
     now: datetime,
     *,
     per_tenant: int,
+    kinds: Collection[str],
     queues: Sequence[str] | None = None,
     tenant_id: UUID | None = None,
 ) -> list[DueJob]:
     """Lock and return what may run: at most ``per_tenant`` jobs of each tenant and queue, people's actions first."""
-    parameters = {"now": now, "per_tenant": per_tenant, "queues": list(queues) if queues else None, "tenant": tenant_id}
-    return [DueJob(*row) for row in session.execute(_DUE, parameters)]
+    parameters = due_parameters(now, per_tenant=per_tenant, kinds=kinds, queues=queues, tenant_id=tenant_id)
+    return [DueJob(*row) for row in session.execute(DUE, parameters)]
+
+
+def due_parameters(
+    now: datetime,
+    *,
+    per_tenant: int,
+    kinds: Collection[str],
+    queues: Sequence[str] | None = None,
+    tenant_id: UUID | None = None,
+) -> dict[str, Any]:
+    """What ``DUE`` asks for."""
+    wanted = list(queues) if queues else None
+    return {"now": now, "per_tenant": per_tenant, "kinds": sorted(kinds), "queues": wanted, "tenant": tenant_id}
 
 
 def lease(session: Session, now: datetime, grants: Sequence[tuple[UUID, UUID, datetime]]) -> None:
@@ -172,7 +200,7 @@ def give_back(session: Session, now: datetime, lease_id: UUID, job_id: UUID, **c
 
 def expire_leases(session: Session, now: datetime) -> int:
     """Give jobs of workers that went silent to others."""
-    return int(session.execute(_EXPIRED, {"now": now}).rowcount)  # type: ignore[attr-defined]  # CursorResult of an UPDATE
+    return int(session.execute(EXPIRED, {"now": now, "silent_max": SILENT_MAX}).rowcount)  # type: ignore[attr-defined]  # CursorResult of an UPDATE
 
 
 def unlease(session: Session, lease_id: UUID) -> None:
@@ -186,7 +214,7 @@ def leases_out(session: Session) -> dict[str, int]:
 
 
 def next_run_at(session: Session, tenant_id: UUID) -> datetime:
-    """When the tenant's next job is due.
+    """When the tenant's next job is due by its own clock; another try of a failed one keeps to real time.
 
     Raises:
         NotFoundError: none waits.

@@ -4,13 +4,15 @@ from collections.abc import Sequence
 from uuid import UUID
 
 import structlog
+from sqlalchemy import literal, update
 
 from billwright.jobs import queries
 from billwright.jobs.failures import judge
 from billwright.jobs.handlers import Handler, Handlers, Job
+from billwright.jobs.tables import JobRow
 from billwright.kernel.actor import SYSTEM
 from billwright.tenancy.database import Database
-from billwright.tenancy.transaction import Tenant, control_transaction, transaction
+from billwright.tenancy.transaction import ControlTx, Tenant, control_transaction, transaction
 
 log = structlog.get_logger("billwright.jobs")
 
@@ -22,6 +24,7 @@ class LeaseLostError(Exception):
 def do_lease(database: Database, handlers: Handlers, lease_id: UUID) -> int:
     """Do all jobs of a lease; return how many were done. Failures are judged and recorded, never raised."""
     with control_transaction(database, SYSTEM) as tx:
+        _renew(tx, lease_id)
         tenant, jobs = queries.leased_jobs(tx.session, lease_id)
     if tenant is None:
         return 0
@@ -37,6 +40,14 @@ def do_lease(database: Database, handlers: Handlers, lease_id: UUID) -> int:
     return sum(_attempt(database, tenant, handler, lease_id, [job]) for job in jobs)
 
 
+def _renew(tx: ControlTx, lease_id: UUID) -> None:
+    """A lease that waited for a worker longer than half its length begins anew, lest it expire during the work."""
+    now = literal(tx.now)
+    waited, left = now - JobRow.updated_at, JobRow.leased_until - now
+    ours = (JobRow.lease_id == lease_id, JobRow.state == "leased", waited > left)
+    tx.session.execute(update(JobRow).where(*ours).values(leased_until=now + (waited + left), updated_at=now))
+
+
 def _attempt(
     database: Database, tenant: Tenant, handler: Handler, lease_id: UUID, jobs: Sequence[Job], *, last: bool = True
 ) -> int:
@@ -46,7 +57,9 @@ def _attempt(
         if handler.outside is not None:
             handler.outside(tenant, jobs[0])
             with control_transaction(database, SYSTEM) as tx:
-                queries.mark_done(tx.session, tx.now, tenant.id, lease_id, ids)
+                done = queries.mark_done(tx.session, tx.now, tenant.id, lease_id, ids)
+            if done != len(ids):  # the act stands, and whoever has the job now finds it done: handlers look first
+                raise LeaseLostError(str(lease_id))
         else:
             assert handler.in_transaction is not None
             with transaction(database, tenant, SYSTEM, trace_id=jobs[0].trace_id) as work:
@@ -69,9 +82,7 @@ def _record_failure(
 ) -> None:
     with control_transaction(database, SYSTEM) as tx:
         now = tx.now
-        # A sandbox tenant's jobs are due by its own clock.
-        base = tenant.clock_at or now
-        verdict = judge(error, attempts=job.attempts, attempts_max=handler.attempts_max, now=base)
+        verdict = judge(error, attempts=job.attempts, attempts_max=handler.attempts_max, now=now)
         queries.give_back(
             tx.session,
             now,
@@ -87,5 +98,5 @@ def _record_failure(
         )
     log.warning(
         "job failed", tenant=tenant.slug, kind=job.kind, key=job.key, failure=verdict.failure, state=verdict.state,
-        error=verdict.error, trace_id=job.trace_id,
+        error=verdict.error.partition("\n")[0][:300], trace_id=job.trace_id,
     )  # fmt: skip
