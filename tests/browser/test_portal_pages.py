@@ -36,10 +36,14 @@ def tenant_pages(portal: Portal, slug: str) -> dict[str, str]:
     return pages
 
 
-def examine(page: Page, name: str, wrong: list[str], **options: Any) -> None:
-    """Width and accessibility of the page as it is shown now."""
+def check_width(page: Page, name: str, wrong: list[str]) -> None:
     if (over := page.evaluate(OVERFLOW)) > 0:
         wrong.append(f"{name}: {over} px wider than the window")
+
+
+def examine(page: Page, name: str, wrong: list[str], **options: Any) -> None:
+    """Width and accessibility of the page as it is shown now."""
+    check_width(page, name, wrong)
     page.evaluate(f"window.axe || {AXE.read_text(encoding='utf-8')}")
     result: dict[str, Any] = page.evaluate(
         "options => axe.run(document, options)", {"resultTypes": ["violations"], **options}
@@ -50,15 +54,20 @@ def examine(page: Page, name: str, wrong: list[str], **options: Any) -> None:
             wrong.append(f"{name}: {violation['id']} ({violation['impact']}): {where}")
 
 
-def examine_in_all_lights(page: Page, name: str, wrong: list[str], folder: Path) -> None:
-    """The page that is open: light and dark, wide and on a phone, each with its picture."""
+def examine_in_all_lights(page: Page, name: str, wrong: list[str], folder: Path, *, again: bool = False) -> None:
+    """The page that is open: light and dark, wide and on a phone, each with its picture.
+
+    ``again``: its boxes were examined in another brand; only what a brand changes is, and the width on a phone.
+    """
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme)
         for size, viewport in (("wide", WIDE), ("phone", PHONE)):
             page.set_viewport_size(viewport)  # type: ignore[arg-type] # playwright wants its own TypedDict
             page.screenshot(path=folder / f"{name}-{scheme}-{size}.png", full_page=size == "wide")
-            if (scheme, size) != ("dark", "phone"):  # no colour and no box of it is new there
-                examine(page, f"{name} {scheme} {size}", wrong, **(CONTRAST if scheme == "dark" else {}))
+            if size == "phone" and (again or scheme == "dark"):  # no colour and no box of it is new there
+                check_width(page, f"{name} {scheme} {size}", wrong)
+            else:
+                examine(page, f"{name} {scheme} {size}", wrong, **(CONTRAST if again or scheme == "dark" else {}))
 
 
 @pytest.mark.parametrize(
@@ -81,7 +90,7 @@ def test_every_page_of_a_tenant_is_clean(
         answer = page.goto(path)
         assert answer is not None
         assert answer.status == 200, (path, answer.status)
-        examine_in_all_lights(page, f"{partner}-{name}", watch.wrong, screenshots)
+        examine_in_all_lights(page, f"{partner}-{name}", watch.wrong, screenshots, again=partner != "halden")
         seen += 1
     context.close()
     assert watch.wrong == []
@@ -92,11 +101,24 @@ def test_partner_pages_are_clean(portal: Portal, browser: Browser, screenshots: 
     context, page, watch = open_context(browser, portal.host("halden"))
     page.goto("/login")
     log_in(page, "owner@halden.example")
-    for name, path in {"partner": "/", "partner-none": "/?q=zz", "enter": "/enter/quiet"}.items():
+    for name, path in {
+        "partner": "/",
+        "partner-none": "/?q=zz",
+        "enter": "/enter/quiet",
+    }.items():
         page.goto(path)
         examine_in_all_lights(page, f"halden-{name}", watch.wrong, screenshots)
     context.close()
     assert watch.wrong == []
+
+
+def test_a_page_that_is_not_there_says_so_in_every_light(portal: Portal, browser: Browser, screenshots: Path) -> None:
+    context, page, watch = open_context(browser, portal.host("meridian"))
+    page.goto("/nowhere")
+    examine_in_all_lights(page, "meridian-nowhere", watch.wrong, screenshots)
+    assert page.get_by_role("heading", name="There is nothing here").is_visible()
+    context.close()
+    assert [each for each in watch.wrong if "404 (Not Found)" not in each] == []
 
 
 def test_the_examination_finds_what_is_planted(portal: Portal, browser: Browser) -> None:

@@ -5,28 +5,23 @@ their tables, so that the portal's tests need no other server.
 """
 
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import insert, select, update
 
-from billwright.billing.tables import InvoiceLineRow, InvoiceRow
+from billwright.billing.tables import InvoiceLineRow
 from billwright.canon.tables import LegalEntityRow
-from billwright.collections.tables import DisputeRow, ReminderRow
-from billwright.delivery.tables import DeliveryRow, MailboxRow
 from billwright.identity.act import operator
 from billwright.identity.add_person import ensure_person
 from billwright.identity.assign_role import give_role
 from billwright.identity.passwords import hash_password
-from billwright.intake.tables import ConnectionRow
 from billwright.issuing.tables import NumberSeriesRow
 from billwright.kernel.actor import SYSTEM
 from billwright.kernel.brand import sanitise_svg
 from billwright.kernel.clock import SetClock
 from billwright.kernel.ids import new_id
-from billwright.posting.tables import PostingRow
-from billwright.receivables.tables import ReceivableRow
 from billwright.tenancy.configuration import ApprovalRule, DocumentSettings, TenantConfiguration, store_configuration
 from billwright.tenancy.database import Database
 from billwright.tenancy.provision import provision_schema, role_of, schema_of
@@ -34,19 +29,23 @@ from billwright.tenancy.tables import HostNameRow, PartnerRow, TenantRow
 from billwright.tenancy.transaction import Tenant, control_transaction, transaction
 from billwright.web.composition import spine_handlers, subscriptions
 from support.pipeline import Firm, person
+from support.portal_seed_rooms import fill_later_rooms
 
 PASSWORD = "correct horse battery"
 PASSWORD_HASH = hash_password(PASSWORD)
 START = datetime(2026, 2, 8, 8, 0, tzinfo=UTC)
 LOGO_HALDEN = (
-    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 236 48"><rect x="2" y="6" width="36" height="36" rx="9" fill="#0b5d6b"/>'
+    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 236 48">'
+    '<rect x="2" y="6" width="36" height="36" rx="9" fill="#0b5d6b"/>'
     '<path d="M12 14v20M28 14v20M12 24h16" stroke="#fff" stroke-width="4" stroke-linecap="round"/>'
     '<text x="50" y="32" font-family="Inter, sans-serif" font-size="23" font-weight="600" fill="#0b5d6b">Halden Cloud</text></svg>'
 )
 LOGO_MERIDIAN = (
-    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 250 48"><circle cx="22" cy="24" r="17" fill="none" stroke="#6d1f3c" stroke-width="3"/>'
+    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 250 48">'
+    '<circle cx="22" cy="24" r="17" fill="none" stroke="#6d1f3c" stroke-width="3"/>'
     '<path d="M22 7v34M8 16q14 9 28 0M8 32q14-9 28 0" stroke="#6d1f3c" stroke-width="2.2" fill="none"/>'
-    '<text x="50" y="32" font-family="Literata, serif" font-size="23" font-weight="600" fill="#6d1f3c">Meridian &amp; Co</text></svg>'
+    '<text x="50" y="32" font-family="Literata, serif" font-size="23" font-weight="600" '
+    'fill="#6d1f3c">Meridian &amp; Co</text></svg>'
 )
 BRANDS: dict[str, dict[str, Any]] = {
     "halden": {
@@ -204,7 +203,7 @@ def _northgate(seed: PortalSeed) -> None:
     firm.clock.moment = datetime(2026, 3, 2, 8, 30, tzinfo=UTC)
     _decide_next(firm, MANAGER, "Harbour crane")
     _decide_next(firm, FINANCE, "Harbour crane")
-    _later_rooms(seed, firm)
+    fill_later_rooms(firm)
 
 
 def _earn(
@@ -370,92 +369,3 @@ def _small_firm(seed: PortalSeed, partner: str, slug: str, name: str, brand: dic
     _approve_all(firm)
     _earn(firm, "K1", "M2", "Target picture", "11000.00", days=0)
     firm.accept("M2", "K1", decided_by="Board of Harbour Trust")
-
-
-def _later_rooms(seed: PortalSeed, firm: Firm) -> None:
-    """What posting, delivery and receivables keep, put straight into their tables."""
-    issued = [row for row in firm.invoices() if row.number]
-    assert len(issued) >= 3, [(row.phase, row.detail, row.net_minor) for row in firm.invoices()]
-    with transaction(firm.database, firm.tenant, SYSTEM) as tx:
-        tryton, psa = new_id(), new_id()
-        base = {"settings": {}, "secrets": None, "hook_secret": None, "person_id": None, "enabled": True}
-        connections = [
-            base | {"id": tryton, "name": "books", "connector": "tryton", "source": "connections/books"},
-            base | {"id": psa, "name": "psa", "connector": "agreements", "source": "psa:test", "enabled": False},
-        ]
-        tx.session.execute(insert(ConnectionRow), connections)
-        states = ("posted", "posted", "mismatch")
-        tx.session.execute(
-            insert(PostingRow), [_posting(tx.now, tryton, *each) for each in zip(issued[:3], states, strict=True)]
-        )
-        deliveries = [_delivery(tx.now, row) for row in issued[:3]]
-        tx.session.execute(insert(DeliveryRow), deliveries)
-        tx.session.execute(
-            insert(MailboxRow), [_mail(tx.now, *each) for each in zip(issued[:3], deliveries, strict=True)]
-        )
-        known = {
-            row.invoice_id: row.id for row in tx.session.execute(select(ReceivableRow.invoice_id, ReceivableRow.id))
-        }
-        missing = [row for row in issued if row.id not in known]
-        if missing:
-            tx.session.execute(insert(ReceivableRow), [_receivable(row) for row in missing])
-        receivables = {row.invoice_id: row for row in tx.session.scalars(select(ReceivableRow))}
-        second = receivables[issued[1].id]
-        second.due_on = date(2026, 2, 20)
-        line = tx.session.scalars(select(InvoiceLineRow.id).where(InvoiceLineRow.invoice_id == issued[1].id)).first()
-        dispute = {
-            "id": new_id(), "receivable_id": second.id, "invoice_id": issued[1].id, "line_id": line, "amount_minor": 4_000_00,
-            "reason": "Section B was not part of the concept.", "state": "open", "opened_at": tx.now, "opened_by": "Paul Nowak", "phase_before": "issued",
-            "detail_before": "issued",
-        }  # fmt: skip
-        tx.session.execute(insert(DisputeRow), [dispute])
-        reminder = {
-            "id": new_id(), "key": "r1", "legal_entity_id": second.legal_entity_id, "customer_id": second.customer_id,
-            "currency": "EUR", "language": "fr", "step": 1, "tone": "friendly", "total_minor": second.open_minor - 4_000_00, "positions": [], "made_at": tx.now,
-        }  # fmt: skip
-        tx.session.execute(insert(ReminderRow), [reminder])
-    firm.send(
-        "payment", ref="BANK-1", customer="C-ALPINE", invoice_number=issued[0].number, amount="5000.00", currency="EUR",
-        paid_on="2026-02-27", remittance=f"{issued[0].number} part payment",
-    )  # fmt: skip
-
-
-def _posting(now: datetime, connection: UUID, row: InvoiceRow, state: str) -> dict[str, Any]:
-    agrees = state == "posted"
-    return {
-        "id": new_id(), "invoice_id": row.id, "connection_id": connection, "key": str(row.id), "state": state, "attempts": 1,
-        "external_id": "811", "external_number": row.number, "read_back": {},
-        "error": None if agrees else "The total in the books is EUR 32,606.00, ours is EUR 32,606.01.",
-        "remedy": None if agrees else "Correct the tax rounding in the books, then retry.",
-        "intended_at": now, "posted_at": now if agrees else None,
-    }  # fmt: skip
-
-
-def _delivery(now: datetime, row: InvoiceRow) -> dict[str, Any]:
-    return {
-        "id": new_id(), "key": f"mail:{row.id}", "subject_kind": "invoice", "subject_id": row.id, "channel": "email",
-        "recipient": "ap@alpine.example", "state": "sent", "attempts": 1, "message_ref": "<1@x>", "outcome": "kept in the mailbox",
-        "intended_at": now, "finished_at": now,
-    }  # fmt: skip
-
-
-def _mail(now: datetime, row: InvoiceRow, delivery: dict[str, Any]) -> dict[str, Any]:
-    html = (
-        '<html><body style="font-family:sans-serif;margin:32px"><h1 style="color:#0b5d6b">Invoice</h1><p>Please find the '
-        f"invoice {row.number} attached.</p>"
-        "</body></html>"
-    )
-    return {
-        "id": new_id(), "delivery_id": delivery["id"], "at": now, "sender": "Northgate Engineering <billing@northgate.example>",
-        "recipient": delivery["recipient"], "subject": f"Invoice {row.number}", "html": html,
-        "text": f"Please find the invoice {row.number} attached.",
-        "attachments": [{"name": f"{row.number}.pdf", "media_type": "application/pdf", "size_bytes": 48213, "sha256": "0" * 64}],
-    }  # fmt: skip
-
-
-def _receivable(row: InvoiceRow) -> dict[str, Any]:
-    return {
-        "id": new_id(), "invoice_id": row.id, "legal_entity_id": row.legal_entity_id, "customer_id": row.customer_id,
-        "currency": row.currency, "gross_minor": row.gross_minor, "open_minor": row.gross_minor, "issued_on": row.issued_on,
-        "due_on": row.due_on, "settled_at": None,
-    }  # fmt: skip

@@ -61,4 +61,4 @@ def waiting_by_owner(tx: Tx) -> dict[str, int]:
         .group_by(ExceptionRow.owner_role)
         .order_by(counted.desc(), ExceptionRow.owner_role)
     )
-    return {role: count for role, count in tx.session.execute(query)}
+    return {row[0]: row[1] for row in tx.session.execute(query)}

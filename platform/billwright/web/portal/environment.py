@@ -13,12 +13,14 @@ from jinja2.runtime import Context
 from markupsafe import Markup, escape
 
 from billwright.documents import format as fmt
+from billwright.kernel.actor import SYSTEM
 from billwright.kernel.ids import show
 from billwright.web.portal import words
 from billwright_templates.versions import ROOT
 
 STATIC: Final = Path(__file__).parents[1] / "static"
 NEVER: Final = Markup('<span class="none" aria-hidden="true">–</span><span class="hidden">none</span>')
+NATIVE: Final = "billwright."
 MINUTE: Final = timedelta(minutes=1)
 HOUR: Final = timedelta(hours=1)
 DAY: Final = timedelta(days=1)
@@ -139,6 +141,16 @@ def sentence(value: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+def who(name: str) -> str:
+    """The actor's name; what the platform did by itself bears no vendor's name on a firm's pages."""
+    return "System" if name == SYSTEM.name else name
+
+
+def unbranded(text: str) -> str:
+    """Names of message types without the vendor's prefix: ``milestone.v1``."""
+    return text.replace(NATIVE, "")
+
+
 def short_hash(value: str) -> Markup:
     return Markup('<code title="{}">{}</code>').format(value, value[:12])
 
@@ -167,7 +179,9 @@ def portal_environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    filters = (money, money_text, day, number, unit_price, ago, due, status, plain, sentence, short_hash, change)
+    filters = (
+        money, money_text, day, number, unit_price, ago, due, status, plain, sentence, who, unbranded, short_hash, change,
+    )  # fmt: skip
     env.filters.update({each.__name__: each for each in filters})
     env.filters["role"] = words.role
     env.filters["phase"] = words.phase

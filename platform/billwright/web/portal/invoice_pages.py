@@ -8,12 +8,11 @@ from litestar.params import FromPath, FromQuery
 
 from billwright.approvals.pages import Waiting
 from billwright.billing.pages import invoice_counts, invoice_list
-from billwright.documents.format import money
 from billwright.documents.queries import get_document
 from billwright.documents.store import FileStore
 from billwright.kernel.ids import read
 from billwright.tenancy.transaction import transaction
-from billwright.web.portal.approval_pages import consequence
+from billwright.web.portal.approval_pages import consequence, label_of
 from billwright.web.portal.invoice_page import InvoiceView, may_decide, read_invoice
 from billwright.web.portal.queries_invoice import audit_of
 from billwright.web.portal.visit import Visit, provide_visit
@@ -60,7 +59,7 @@ class InvoiceController(Controller):
             view=view,
             chosen=chosen,
             consequence=consequence(chosen, view.configuration) if chosen else "",
-            label=f"Draft of {money(view.invoice.gross_minor, view.invoice.currency, visit.locale)} to {view.head.CustomerRow.name}",
+            label=label_of(chosen, visit.locale) if chosen else "",
         )
 
     @get("/{invoice_id:str}/audit", sync_to_thread=True)

@@ -171,7 +171,7 @@ def open_findings(tx: Tx, invoice_id: UUID) -> list[FindingRow]:
 
 
 def sent_out(tx: Tx, invoice_id: UUID) -> list[AnyRow]:
-    """Postings and deliveries in one list: ``what``, ``id``, ``where_to``, ``state``, ``reference``, ``said``, ``remedy``, ``at``."""
+    """Postings and deliveries: ``what``, ``id``, ``where_to``, ``state``, ``reference``, ``said``, ``remedy``, ``at``."""
     postings = (
         select(
             literal("posting").label("what"),

@@ -33,6 +33,11 @@ DETAILS: Final[dict[str, Status]] = {
     "issued": ("Issued", "done"),
     "document_ready": ("Issued, document made", "done"),
     "document_failed": ("Issued, document failed", "blocked"),
+    "delivered": ("Issued and sent", "done"),
+    "delivery_failed": ("Issued, sending failed", "blocked"),
+    "posting": ("Issued, being posted", "quiet"),
+    "posting_failed": ("Issued, posting failed", "blocked"),
+    "posted": ("Posted", "done"),
 }
 PHASES: Final[dict[str, Status]] = {
     "draft": ("Draft", "quiet"),
@@ -101,6 +106,8 @@ def look(table: dict[str, Status], name: str) -> Status:
 
 def phase(invoice_phase: str, detail: str = "") -> Status:
     """Where an invoice stands: the detail where it says more than the phase."""
-    if invoice_phase in {"draft", "validation_pending", "manager_approved", "finance_approved", "issued"} and detail:
+    if invoice_phase == "posted" and detail in {"issued", "document_ready", "delivered"}:
+        return PHASES["posted"]
+    if invoice_phase in {"draft", "validation_pending", "manager_approved", "finance_approved", "issued", "posted"} and detail:
         return DETAILS.get(detail) or look(PHASES, invoice_phase)
     return look(PHASES, invoice_phase)
