@@ -19,7 +19,9 @@ from billwright.cli.demo_onboard import Install, onboard_firm, open_door, prepar
 from billwright.cli.demo_outcome import Outcome, read_held, read_outcome
 from billwright.cli.demo_pace import Pace
 from billwright.collections.tables import DisputeRow
+from billwright.documents.store import FileStore
 from billwright.identity.act import operator
+from billwright.insight.invariants import check_invariants
 from billwright.intake.drop_folder import take_drops
 from billwright.intake.tables import SourceMessageRow
 from billwright.jobs.drain import drain
@@ -277,6 +279,15 @@ def test_lawyers_bill_fixed_fees_and_time(stage: Stage, fed: Fed) -> None:
 
 class Interrupted(Exception):
     """Somebody pressed Ctrl-C."""
+
+
+@pytest.mark.parametrize("firm", FIRMS, ids=lambda firm: firm.slug)
+def test_invariants_hold_after_the_demo(stage: Stage, fed: Fed, firm: DemoFirm) -> None:
+    tenant, _ = fed(firm.slug)
+
+    verdicts = check_invariants(stage.install.database, tenant, FileStore(stage.install.settings.files))
+
+    assert [offender for verdict in verdicts for offender in verdict.offenders] == []
 
 
 def test_an_interrupted_demo_goes_on_where_it_was(stage: Stage, fed: Fed) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final
 
@@ -26,14 +26,13 @@ from billwright.cli.demo_input import (
 from billwright.cli.demo_pace import Pace, Workers, given_up
 from billwright.identity.act import operator
 from billwright.identity.make_token import make_token, revoke_token
-from billwright.intake.tables import SourceMessageRow
 from billwright.kernel.actor import SYSTEM
+from billwright.kernel.clock import SetClock
 from billwright.kernel.settings import Settings
 from billwright.tenancy.database import Database
 from billwright.tenancy.directory import load_tenant
-from billwright.tenancy.sandbox import set_clock
 from billwright.tenancy.tables import PartnerRow, TenantRow
-from billwright.tenancy.transaction import Tenant, control_transaction, transaction
+from billwright.tenancy.transaction import Tenant, control_transaction
 from billwright_tenants.apply import apply_blueprint
 from billwright_tenants.blueprint import Blueprint
 from billwright_tenants.partner import apply_partner
@@ -69,27 +68,28 @@ def onboard(install: Install, firms: Sequence[DemoFirm]) -> Calendar:
     calendar = Calendar(_first_start(install.database))
 
     def apply(firm: DemoFirm) -> None:
-        applied = apply_blueprint(
-            install.database, firm.partner, read_firm(firm), actor, master_key=install.settings.master_key
-        )
-        begin(install.database, applied.tenant, calendar)
+        onboard_firm(install, firm.partner, read_firm(firm), calendar)
 
     with ThreadPoolExecutor(max_workers=2) as pool:
         list(pool.map(apply, firms))
     return calendar
 
 
+def onboard_firm(install: Install, partner: str, blueprint: Blueprint, calendar: Calendar) -> Tenant:
+    """The firm as its blueprint says, made on the demo's first morning, where its clock stands until it is fed.
+
+    Its configuration has to be there before the first invoice is routed by it; one that was interrupted goes on.
+    """
+    morning = calendar.moment(FIRST_DAY, "06:00")
+    database = replace(install.database, clock=SetClock(morning))
+    master_key = install.settings.master_key
+    return apply_blueprint(database, partner, blueprint, operator("demo"), master_key=master_key).tenant
+
+
 def _first_start(database: Database) -> date:
     query = select(PartnerRow.created_at).where(PartnerRow.slug == PARTNERS[0])
     with control_transaction(database, SYSTEM) as tx:
         return tx.session.scalars(query).one().date()
-
-
-def begin(database: Database, tenant: Tenant, calendar: Calendar) -> Tenant:
-    """A firm to which nothing was sent yet begins on the demo's first morning; one that was interrupted goes on."""
-    with transaction(database, tenant, SYSTEM, read_only=True) as tx:
-        begun = tx.session.scalars(select(SourceMessageRow.id).limit(1)).one_or_none() is not None
-    return tenant if begun else set_clock(database, tenant, calendar.moment(FIRST_DAY, "06:00"))
 
 
 def run_firm(install: Install, firm: DemoFirm, calendar: Calendar, tell: Callable[[int], None]) -> None:
