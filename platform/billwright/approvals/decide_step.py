@@ -5,11 +5,11 @@ from datetime import timedelta
 from typing import Any, Final, Literal
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 
 from billwright.approvals.errors import ContentChangedError, ReasonMissingError, StepNotOpenError
 from billwright.approvals.events import InvoicesApproved
-from billwright.approvals.route_drafts import position_of
+from billwright.approvals.route_drafts import drop_steps, position_of
 from billwright.approvals.tables import ApprovalStepRow
 from billwright.audit.record import record
 from billwright.billing.tables import ContributorRow, InvoiceEventRow, InvoiceRow
@@ -70,7 +70,7 @@ def decide_step(
         if content_sha256 != invoice.content_sha256 or step.content_sha256 != invoice.content_sha256:
             raise ContentChangedError("The draft changed since you opened it; look at it again, then decide.")
         if decision == "return":
-            return _return(tx, invoice, step, reason.strip())
+            return _return(tx, invoice, step, steps, reason.strip())
         return _approve(tx, invoice, step, steps)
 
 
@@ -120,17 +120,14 @@ def _approve(tx: Tx, invoice: InvoiceRow, step: ApprovalStepRow, steps: list[App
     return Decided(invoice.id, phase, detail)
 
 
-def _return(tx: Tx, invoice: InvoiceRow, step: ApprovalStepRow, reason: str) -> Decided:
+def _return(tx: Tx, invoice: InvoiceRow, step: ApprovalStepRow, steps: list[ApprovalStepRow], reason: str) -> Decided:
     """Back to the billing clerk with the reason; what others approved of this content is dropped with it."""
     if not reason:
         raise ReasonMissingError("Say why you return the draft: the billing clerk has to mend it.", field="reason")
     _close(tx, step, "returned", reason)
-    others = update(ApprovalStepRow).where(
-        ApprovalStepRow.invoice_id == invoice.id,
-        ApprovalStepRow.state.in_(("waiting", "approved")),
-        ApprovalStepRow.id != step.id,
-    )
-    tx.session.execute(others.values(state="dropped", reason="returned by another step"))
+    others = [each for each in steps if each is not step]
+    if others:
+        drop_steps(tx, others, "returned by another step")
     _move(tx, invoice, "validation_pending", "returned")
     _say(tx, invoice.id, "approval.returned", f"Returned by {tx.actor.name}: {reason}")
     hours = read_configuration(tx).exception_hours
@@ -151,6 +148,7 @@ def _return(tx: Tx, invoice: InvoiceRow, step: ApprovalStepRow, reason: str) -> 
         "due_at": tx.now + timedelta(hours=hours),
     }
     insert_many(tx.session, ExceptionRow, [row])
+    record(tx, "exception.opened", "invoice", invoice.id, after={"code": "returned"}, reason=reason)
     record(tx, "invoice.returned", "invoice", invoice.id, after={"role": step.role}, reason=reason)
     return Decided(invoice.id, "validation_pending", "returned")
 

@@ -20,13 +20,16 @@ class Route:
 FALLBACK = Route("no row of the matrix fits: both steps", ("manager", "finance"))
 
 
-def route(rules: Sequence[ApprovalRule], *, legal_entity: str, customer: str, net: Money) -> Route:
-    """The first row that fits by legal entity, customer (name or source key), currency and net amount."""
+def route(rules: Sequence[ApprovalRule], *, legal_entity: str, customer: str, customer_name: str, net: Money) -> Route:
+    """The first row that fits by legal entity, customer (name or source key), currency and net amount.
+
+    ``at_least`` is reached by an amount that equals it.
+    """
     amount = Decimal(net.decimal)
     for rule in rules:
         fits = (
             rule.legal_entity in ("*", legal_entity)
-            and rule.customer in ("*", customer)
+            and rule.customer in ("*", customer, customer_name)
             and rule.currency in ("*", net.currency)
             and amount >= rule.at_least
         )

@@ -40,6 +40,7 @@ def route_drafts(tx: Tx, invoice_ids: Sequence[UUID]) -> None:
             configuration.approvals,
             legal_entity=row.code,
             customer=row.ref,
+            customer_name=row.name,
             net=Money(row.net_minor, row.currency),
         )
         decided = standing.get(row.id, set())
@@ -84,6 +85,7 @@ def _clean(tx: Tx, invoice_ids: Sequence[UUID]) -> list[AnyRow]:
             InvoiceRow.net_minor,
             InvoiceRow.currency,
             CustomerRow.ref,
+            CustomerRow.name,
             LegalEntityRow.code,
         )
         .join(CustomerRow, CustomerRow.id == InvoiceRow.customer_id)
@@ -116,14 +118,15 @@ def _drop_stale(tx: Tx, drafts: Sequence[AnyRow]) -> dict[UUID, set[str]]:
         else:
             stale.append(step)
     if stale:
-        _drop(tx, stale, "the content changed")
+        drop_steps(tx, stale, "the content changed")
         dropped = [step for step in stale if step.state == "approved"]
         if dropped:
             insert_many(tx.session, InvoiceEventRow, [_dropped_event(tx, step) for step in dropped])
     return standing
 
 
-def _drop(tx: Tx, steps: Sequence[ApprovalStepRow], reason: str) -> None:
+def drop_steps(tx: Tx, steps: Sequence[ApprovalStepRow], reason: str) -> None:
+    """Waiting or approved steps no longer count."""
     statement = update(ApprovalStepRow).where(ApprovalStepRow.id.in_([step.id for step in steps]))
     before = [{"role": step.role, "state": step.state, "by": step.decided_by_name} for step in steps]
     tx.session.execute(
@@ -145,7 +148,7 @@ def drop_emptied(tx: Tx, invoice_ids: Sequence[UUID]) -> None:
     )
     steps = tx.session.scalars(query).all()
     if steps:
-        _drop(tx, steps, "everything on the draft was withdrawn")
+        drop_steps(tx, steps, "everything on the draft was withdrawn")
 
 
 def _contributors(tx: Tx, invoice_ids: Sequence[UUID]) -> dict[UUID, set[str | None]]:

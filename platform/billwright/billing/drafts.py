@@ -265,23 +265,30 @@ class _DraftWriter:
 
     def _write_contributors(self, items: Mapping[UUID, Sequence[AnyRow]]) -> set[UUID]:
         """Who made the facts that these drafts bill; kept so that none of them approves. Return drafts with a new name."""
-        subjects = [row.BillableItemRow.subject_id for rows in items.values() for row in rows]
-        contracts = list({row.BillableItemRow.contract_id for rows in items.values() for row in rows})
-        if not subjects:
+        billed = [row.BillableItemRow for rows in items.values() for row in rows]
+        if not billed:
             return set()
-        makers = queries.makers(self.tx, subjects, contracts)
+        makers = queries.makers(self.tx, billed)
         found = {
             (invoice_id, identity): why
             for invoice_id, rows in items.items()
             for row in rows
-            for source in (row.BillableItemRow.contract_id, row.BillableItemRow.subject_id)
-            for identity, why in makers.get(source, ())
+            for fact_id in _facts(row.BillableItemRow)
+            for identity, why in makers.get(fact_id, ())
         }
         if not found:
             return set()
         values = [{"invoice_id": key[0], "identity": key[1], "why": why} for key, why in found.items()]
         statement = upsert(ContributorRow).values(values).on_conflict_do_nothing().returning(ContributorRow.invoice_id)
         return set(self.tx.session.scalars(statement))
+
+
+def _facts(item: BillableItemRow) -> list[UUID]:
+    """All that an item rests on."""
+    named = (
+        item.contract_id, item.customer_id, item.subject_id, item.acceptance_id, item.change_order_id, item.rate_id,
+    )  # fmt: skip
+    return [fact_id for fact_id in (*named, *item.evidence_ids) if fact_id is not None]
 
 
 def _totals(totals: Totals, digest: str) -> dict[str, Any]:

@@ -10,10 +10,22 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import select, text, union, union_all
+from sqlalchemy import Text, cast, func, literal, select, text, union, union_all
 
 from billwright.billing.tables import BillableItemRow, InvoiceRow
-from billwright.canon.tables import ContractRow, CustomerRow, ExpenseRow, LegalEntityRow, MilestoneRow, TimeEntryRow
+from billwright.canon.tables import (
+    AcceptanceRow,
+    ChangeOrderRow,
+    ContractRow,
+    CustomerRow,
+    EvidenceRow,
+    ExpenseRow,
+    LegalEntityRow,
+    MilestoneRow,
+    RateCardRow,
+    Sourced,
+    TimeEntryRow,
+)
 from billwright.tenancy.base import AnyRow
 from billwright.tenancy.transaction import Tx
 
@@ -193,23 +205,39 @@ def entities(tx: Tx) -> dict[str, LegalEntityRow]:
     return known
 
 
-def makers(tx: Tx, subject_ids: Sequence[UUID], contract_ids: Sequence[UUID]) -> dict[UUID, set[tuple[str, str]]]:
-    """Who made the facts behind the items: subject or contract id to (identity, why)."""
-    found: dict[UUID, set[tuple[str, str]]] = defaultdict(set)
-    for table, ids, why in (
-        (MilestoneRow, subject_ids, "entered the milestone"),
-        (TimeEntryRow, subject_ids, "entered the time"),
-        (ExpenseRow, subject_ids, "entered the expense"),
-        (ContractRow, contract_ids, "entered the contract"),
-    ):
-        query = select(table.id, table.made_by).where(table.id.in_(ids), table.made_by.is_not(None))
-        for row in tx.session.execute(query):
-            found[row.id].add((str(row.made_by), why))
-    worked = select(TimeEntryRow.id, TimeEntryRow.person_email).where(
-        TimeEntryRow.id.in_(subject_ids), TimeEntryRow.person_email.is_not(None)
+def makers(tx: Tx, items: Collection[BillableItemRow]) -> dict[UUID, set[tuple[str, str]]]:
+    """Who made the facts behind the items: a fact's identifier to (identity, why). Two statements."""
+    subjects = {item.subject_id for item in items}
+    facts: tuple[tuple[type[Sourced], set[UUID | None], str], ...] = (
+        (MilestoneRow, {*subjects}, "entered the milestone"),
+        (TimeEntryRow, {*subjects}, "entered the time"),
+        (ExpenseRow, {*subjects}, "entered the expense"),
+        (ContractRow, {item.contract_id for item in items}, "entered the contract"),
+        (CustomerRow, {item.customer_id for item in items}, "entered the customer"),
+        (AcceptanceRow, {item.acceptance_id for item in items}, "entered the acceptance"),
+        (ChangeOrderRow, {item.change_order_id for item in items}, "entered the change order"),
+        (EvidenceRow, {each for item in items for each in item.evidence_ids}, "entered the evidence"),
     )
-    for entry_id, email in tx.session.execute(worked):
-        found[entry_id].add((str(email).lower(), "did the work"))
+    made = union_all(
+        *(
+            select(table.id, cast(table.made_by, Text), literal(why)).where(
+                table.id.in_(ids), table.made_by.is_not(None)
+            )
+            for table, ids, why in facts
+        ),
+        select(TimeEntryRow.id, func.lower(func.btrim(TimeEntryRow.person_email)), literal("did the work")).where(
+            TimeEntryRow.id.in_(subjects), TimeEntryRow.person_email.is_not(None)
+        ),
+    )
+    found: dict[UUID, set[tuple[str, str]]] = defaultdict(set)
+    for fact_id, identity, why in tx.session.execute(made):
+        found[fact_id].add((str(identity), str(why)))
+    cards = select(RateCardRow.rates, RateCardRow.made_by).where(
+        RateCardRow.contract_id.in_({item.contract_id for item in items}), RateCardRow.made_by.is_not(None)
+    )
+    for rates, maker in tx.session.execute(cards):
+        for rate in rates:
+            found[UUID(rate["id"])].add((str(maker), "entered the rate"))
     return found
 
 

@@ -54,7 +54,7 @@ def apply_orders(terms: Mapping[str, Terms], orders: Iterable[SignedOrder]) -> N
         by_milestone: defaultdict[str, dict[str, str | None]] = defaultdict(dict)
         for change in order.changes:
             if change["milestone"] is not None:
-                by_milestone[change["milestone"]][change["field"]] = change["after"]
+                by_milestone[change["milestone"]][change["field"].removeprefix("milestone.")] = change["after"]
         for ref, after in by_milestone.items():
             if ref in terms:
                 _change(terms[ref], after, order)

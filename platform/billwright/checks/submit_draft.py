@@ -36,6 +36,8 @@ def submit_draft(database: Database, tenant: Tenant, actor: Actor, invoice_id: U
         closing = update(ExceptionRow).where(
             ExceptionRow.subject_id == invoice_id, ExceptionRow.code == "returned", ExceptionRow.closed_at.is_(None)
         )
-        tx.session.execute(closing.values(closed_at=tx.now, closed_how=f"submitted again by {actor.name}"))
+        closing = closing.values(closed_at=tx.now, closed_how=f"submitted again by {actor.name}")
+        for code in tx.session.scalars(closing.returning(ExceptionRow.code)):
+            record(tx, "exception.closed", "invoice", invoice_id, after={"code": code})
         record(tx, "invoice.submitted", "invoice", invoice_id, before={"detail": before}, after={"detail": "submitted"})
         publish(tx, DraftsChanged(invoice_ids=(invoice_id,)))

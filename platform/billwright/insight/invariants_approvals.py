@@ -58,7 +58,10 @@ def steps_left_out(scope: Scope) -> Iterator[Offender]:
 
 def _steps(configuration: TenantConfiguration, row: AnyRow) -> set[str]:
     net = Money(row.net_minor, row.currency)
-    return set(route(configuration.approvals, legal_entity=row.code, customer=row.ref, net=net).steps)
+    way = route(
+        configuration.approvals, legal_entity=row.code, customer=row.ref, customer_name=row.customer_name, net=net
+    )
+    return set(way.steps)
 
 
 def _versions(scope: Scope) -> list[tuple[datetime, TenantConfiguration]]:

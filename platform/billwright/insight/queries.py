@@ -268,12 +268,13 @@ STEPS: Final = text(
 ROUTES: Final = text(
     """
     SELECT invoice.id AS subject, invoice.number, entity.code, customer.ref, invoice.net_minor, invoice.currency,
-           routed.at AS routed_at,
+           coalesce(frozen.content -> 'buyer' ->> 'name', customer.name) AS customer_name, routed.at AS routed_at,
            array(SELECT role FROM approval_step WHERE invoice_id = invoice.id AND state = 'approved'
                     AND content_sha256 = invoice.content_sha256 AND decided_by IS NOT NULL) AS approved
       FROM invoice
       JOIN legal_entity entity ON entity.id = invoice.legal_entity_id
       JOIN customer ON customer.id = invoice.customer_id
+      LEFT JOIN invoice_snapshot frozen ON frozen.invoice_id = invoice.id
       LEFT JOIN LATERAL (
            SELECT at FROM audit_entry WHERE subject_id = invoice.id AND action = 'invoice.routed' ORDER BY id DESC LIMIT 1
            ) routed ON true

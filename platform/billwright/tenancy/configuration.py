@@ -36,6 +36,17 @@ class ApprovalRule(Part, frozen=True, kw_only=True):
     at_least: Decimal = Decimal(0)
     steps: tuple[StepRole, ...] = ("manager", "finance")
 
+    def __post_init__(self) -> None:
+        """Steps are told by their role, and the phases of an invoice know the manager before finance.
+
+        Raises:
+            ValueError: a step twice or in another order, or a limit that is no amount; msgspec makes it name the field.
+        """
+        if self.steps not in ((), ("manager",), ("finance",), ("manager", "finance")):
+            raise ValueError("`steps` names manager and finance at most once each, in this order")
+        if not Decimal(self.at_least).is_finite() or self.at_least < 0:
+            raise ValueError(f"`at_least` must be 0 or more, not {self.at_least}")
+
 
 class ReminderStep(Part, frozen=True, kw_only=True):
     days_after_due: Annotated[int, Meta(ge=-30, le=365)]
