@@ -179,3 +179,15 @@ def test_a_tenant_sees_its_own_jobs_only(database: Database, make_tenant: Callab
     write(database, one, "mine")
     with transaction(database, other, SYSTEM) as tx:
         assert tx.session.scalars(select(JobRow)).all() == []
+
+
+def test_while_two_batches_are_out_the_rest_gathers(database: Database, tenant: Tenant) -> None:
+    handlers = handlers_of(lambda _tx, _jobs: None, batch_max=10)
+    write(database, tenant, *(f"{n}" for n in range(35)))
+    first = claim(database, handlers, tenant_id=tenant.id)
+    assert [lease.jobs for lease in first] == [10, 10]
+    write(database, tenant, "late")
+    assert claim(database, handlers, tenant_id=tenant.id) == []
+    do_lease(database, handlers, first[0].id)
+    assert [lease.jobs for lease in claim(database, handlers, tenant_id=tenant.id)] == [10]
+    assert drain(database, handlers, tenant_id=tenant.id) >= 6

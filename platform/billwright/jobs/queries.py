@@ -112,7 +112,12 @@ _UNLEASE: Final = text(
                AND other.state IN ('queued', 'retry'))
     """
 )
-_OUT: Final = text("SELECT queue, count(*) FROM control.job WHERE state = 'leased' GROUP BY queue")
+_OUT: Final = text(
+    """
+    SELECT queue, tenant_id, kind, count(*) AS jobs, count(DISTINCT lease_id) AS leases
+      FROM control.job WHERE state = 'leased' GROUP BY queue, tenant_id, kind
+    """
+)
 _NEXT: Final = text(
     """
     SELECT min(run_at) FROM control.job
@@ -208,9 +213,20 @@ def unlease(session: Session, lease_id: UUID) -> None:
     session.execute(_UNLEASE, {"lease": lease_id})
 
 
-def leases_out(session: Session) -> dict[str, int]:
-    """Jobs under way, by queue."""
-    return {str(queue): int(count) for queue, count in session.execute(_OUT)}
+@dataclass(frozen=True, slots=True)
+class Out:
+    """What is under way of one kind for one tenant."""
+
+    queue: str
+    tenant_id: UUID
+    kind: str
+    jobs: int
+    leases: int
+
+
+def leases_out(session: Session) -> list[Out]:
+    """Jobs and leases under way, by queue, tenant and kind."""
+    return [Out(*row) for row in session.execute(_OUT)]
 
 
 def next_run_at(session: Session, tenant_id: UUID) -> datetime:
