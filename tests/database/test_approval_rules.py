@@ -141,7 +141,7 @@ def test_a_limit_of_the_matrix_is_an_amount(amount: str) -> None:
 def test_the_limit_itself_is_over_the_limit(
     make_firm: Callable[[TenantConfiguration], Firm],
     amount: str,
-    asked: bool,  # noqa: FBT001 # a case of the table
+    asked: bool,  # a case of the table
 ) -> None:
     large = ApprovalRule(name="large", at_least=Decimal(5000), steps=("finance",))
     firm = make_firm(configured(large, *AUTOMATIC))

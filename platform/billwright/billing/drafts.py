@@ -9,8 +9,9 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 
 from billwright.audit.record import entry_values, record_many
 from billwright.billing import queries
+from billwright.billing.content import content_hash, line_content, parties_content
 from billwright.billing.events import DraftsChanged, DraftsEmptied
-from billwright.billing.lines import PricedItem, PricedLine, Totals, content_hash, price_lines, total
+from billwright.billing.lines import PricedItem, PricedLine, Totals, price_lines, total
 from billwright.billing.tables import (
     AllocationRow,
     BillableItemRow,
@@ -29,13 +30,13 @@ from billwright.tenancy.recordset import insert_many
 from billwright.tenancy.transaction import Tx
 
 
-def rebuild_drafts(tx: Tx, invoice_ids: Sequence[UUID], *, made: frozenset[UUID] = frozenset()) -> None:
-    """Price drafts anew from their items, in a constant number of statements, and say that they changed.
+def rebuild_drafts(tx: Tx, invoice_ids: Sequence[UUID], *, made: frozenset[UUID] = frozenset()) -> list[UUID]:
+    """Price drafts anew from their items, in a constant number of statements; say, and return, which changed.
 
     A draft whose last item left it is void: it never had a number, so nothing is missing.
     """
     if not invoice_ids:
-        return
+        return []
     drafts = _locked(tx, invoice_ids)
     items = queries.items_of_invoices(tx, list(drafts))
     if len(made) < len(drafts):
@@ -50,6 +51,7 @@ def rebuild_drafts(tx: Tx, invoice_ids: Sequence[UUID], *, made: frozenset[UUID]
         publish(tx, DraftsChanged(invoice_ids=tuple(writer.changed)))
     if writer.emptied:
         publish(tx, DraftsEmptied(invoice_ids=tuple(writer.emptied)))
+    return writer.changed
 
 
 def _locked(tx: Tx, invoice_ids: Sequence[UUID]) -> dict[UUID, AnyRow]:
@@ -142,13 +144,21 @@ class _DraftWriter:
         lines = price_lines(priced, tax)
         totals = total(lines)
         self._add_lines(row.id, lines)
-        party = [row.name, row.legal_name, row.tax_id, row.address]
+        parties = parties_content(
+            name=row.name,
+            legal_name=row.legal_name,
+            tax_id=row.tax_id,
+            tax_category=row.tax_category,
+            address=row.address,
+            seller_country=row.country,
+            seller_profile=row.profile,
+        )
         digest = content_hash(
             entity=row.legal_entity_id,
             customer=row.customer_id,
-            party=party,
+            parties=parties,
             terms=row.payment_terms_days,
-            lines=lines,
+            lines=[line_content(line) for line in lines],
         )
         if digest != row.content_sha256:
             self.changed.append(row.id)

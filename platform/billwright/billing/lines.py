@@ -9,7 +9,6 @@ from typing import Final
 from uuid import UUID
 
 from billwright.billing.tax import Tax
-from billwright.kernel.canonical_json import sha256_hex
 from billwright.kernel.money import Money, price_times_quantity, tax_amount
 
 HOUR_SCALE: Final = 10**6  # weights of a split are whole numbers: hours in millionths
@@ -150,35 +149,3 @@ def total(lines: Sequence[PricedLine]) -> Totals:
     net = sum((line.net for line in lines), start=Money(0, currency))
     tax = sum((row.amount for row in rows), start=Money(0, currency))
     return Totals(net=net, tax=tax, gross=net + tax, rows=rows)
-
-
-def content_hash(*, entity: UUID, customer: UUID, party: object, terms: int, lines: Sequence[PricedLine]) -> str:
-    """Hash of all that an approver looks at: parties, terms, every line with amount, tax and evidence."""
-    return sha256_hex(
-        {
-            "entity": entity,
-            "customer": customer,
-            "party": party,
-            "terms": terms,
-            "lines": [
-                [
-                    line.description,
-                    line.quantity.normalize(),
-                    line.unit_price.normalize(),
-                    line.net.minor,
-                    line.net.currency,
-                    line.tax.category,
-                    line.tax.rate_basis_points,
-                    line.contract_id,
-                    line.milestone_id,
-                    line.change_order_id,
-                    line.clause,
-                    line.service_from,
-                    line.service_to,
-                    list(line.evidence_ids),
-                    sorted(str(share.item_id) for share in line.shares),
-                ]
-                for line in lines
-            ],
-        }
-    )

@@ -16,7 +16,7 @@ from billwright.tenancy.transaction import Tenant, transaction
 
 
 def submit_draft(database: Database, tenant: Tenant, actor: Actor, invoice_id: UUID) -> None:
-    """Send a held or returned draft through the checks again.
+    """Send a held or returned draft, or one that could not be issued, through the checks again.
 
     Raises:
         NotFoundError: no such invoice here.
@@ -29,10 +29,12 @@ def submit_draft(database: Database, tenant: Tenant, actor: Actor, invoice_id: U
         row = tx.session.scalars(query).one_or_none()
         if row is None:
             raise NotFoundError("There is no such invoice here.")
-        if row.phase != "validation_pending" or row.detail not in ("blocked", "returned"):
+        if row.detail not in ("blocked", "returned", "issue_failed"):
             raise ConflictError(f"This invoice is {row.phase.replace('_', ' ')}; only a held draft can be submitted.")
         before = row.detail
-        row.detail, row.updated_at = "submitted", tx.now
+        if row.phase != "validation_pending":
+            row.phase_since = tx.now
+        row.phase, row.detail, row.updated_at = "validation_pending", "submitted", tx.now
         closing = update(ExceptionRow).where(
             ExceptionRow.subject_id == invoice_id, ExceptionRow.code == "returned", ExceptionRow.closed_at.is_(None)
         )

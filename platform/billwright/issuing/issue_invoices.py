@@ -1,20 +1,23 @@
 """Issuing: content frozen, receivable opened, number taken last; all of it or nothing."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import msgspec
 from sqlalchemy import update
+from sqlalchemy.exc import IntegrityError
 
 from billwright.audit.record import entry_values, record_many
+from billwright.billing.content import content_hash, parties_content, stored_line_content
+from billwright.billing.drafts import rebuild_drafts
 from billwright.billing.tables import BillableItemRow, InvoiceEventRow
 from billwright.issuing import queries
 from billwright.issuing.content import InvoiceContent
-from billwright.issuing.errors import SeriesMissingError
+from billwright.issuing.errors import NumberTakenError, SeriesMissingError
 from billwright.issuing.events import InvoicesIssued, IssuedInvoice
 from billwright.issuing.freeze import freeze
 from billwright.issuing.tables import SnapshotRow
@@ -27,26 +30,46 @@ from billwright.tenancy.configuration import read_configuration
 from billwright.tenancy.recordset import insert_many
 from billwright.tenancy.transaction import Tx
 
+UNIQUE_VIOLATION: Final = "23505"
+
 
 def issue_invoices(tx: Tx, invoice_ids: Sequence[UUID]) -> dict[UUID, str]:
     """Issue approved drafts and return their numbers, in a constant number of statements.
 
-    Drafts that are issued already, or no longer approved, are left alone: safe to call twice. Numbers follow the order
-    in which the drafts were made.
+    Drafts that are issued already, or no longer approved, are left alone: safe to call twice. So is one whose parties
+    changed since it was approved: it is priced again and goes back to the checks. Numbers follow the order in which the
+    drafts were made.
 
     Raises:
         SeriesMissingError: a legal entity has no number series; nothing of the batch is issued.
+        NumberTakenError: another series made this number already; the transaction cannot go on.
     """
-    drafts = queries.lock_approved(tx, invoice_ids)
+    approved = queries.lock_approved(tx, invoice_ids)
+    if not approved:
+        return {}
+    lines = _lines(tx, approved)
+    stale = [draft.InvoiceRow.id for draft in approved if not _as_approved(draft, lines[draft.InvoiceRow.id])]
+    changed = rebuild_drafts(tx, stale)
+    assert set(changed) == set(stale), f"stored and priced content differ: {stale}"
+    drafts = [draft for draft in approved if draft.InvoiceRow.id not in changed]
     if not drafts:
         return {}
-    issued = _frozen(tx, drafts)
+    issued = _frozen(tx, drafts, lines)
     _store(tx, issued)
     series = _series(tx, drafts)
     publish(tx, InvoicesIssued(invoices=tuple(issued)))
     numbers: dict[UUID, str] = {}
     for (entity_id, document_type, year, today), ids in series.items():
-        taken = queries.take_numbers(tx, ids, entity_id=entity_id, document_type=document_type, year=year, today=today)
+        try:
+            taken = queries.take_numbers(
+                tx, ids, entity_id=entity_id, document_type=document_type, year=year, today=today
+            )
+        except IntegrityError as error:
+            if not _is_taken(error):
+                raise
+            raise NumberTakenError(
+                "Another number series of this firm made the same number already; give each series a pattern of its own."
+            ) from error
         if len(taken) != len(ids):
             raise SeriesMissingError("The legal entity has no number series for invoices; add one to its blueprint.")
         numbers |= taken
@@ -57,10 +80,46 @@ def _today(tx: Tx, row: AnyRow) -> date:
     return tx.now.astimezone(ZoneInfo(row.LegalEntityRow.time_zone)).date()
 
 
-def _frozen(tx: Tx, drafts: Sequence[AnyRow]) -> list[IssuedInvoice]:
+def _is_taken(error: IntegrityError) -> bool:
+    violation = error.orig
+    name = getattr(getattr(violation, "diag", None), "constraint_name", None)
+    return getattr(violation, "sqlstate", None) == UNIQUE_VIOLATION and name == "uq_invoice_number"
+
+
+def _lines(tx: Tx, drafts: Sequence[AnyRow]) -> dict[UUID, list[AnyRow]]:
+    """Rows of each draft: one per line and billed item."""
     lines: dict[UUID, list[AnyRow]] = defaultdict(list)
     for row in queries.lines_of(tx, [draft.InvoiceRow.id for draft in drafts]):
         lines[row.InvoiceLineRow.invoice_id].append(row)
+    return lines
+
+
+def _as_approved(draft: AnyRow, rows: Sequence[AnyRow]) -> bool:
+    """Whether what would be frozen now is what was approved. A customer may change before its drafts are priced again."""
+    invoice, customer, entity = draft.InvoiceRow, draft.CustomerRow, draft.LegalEntityRow
+    items: defaultdict[UUID, list[UUID]] = defaultdict(list)
+    for row in rows:
+        items[row.InvoiceLineRow.id].append(row.item_id)
+    lines = {row.InvoiceLineRow.id: row.InvoiceLineRow for row in rows}
+    digest = content_hash(
+        entity=entity.id,
+        customer=customer.id,
+        parties=parties_content(
+            name=customer.name,
+            legal_name=customer.legal_name,
+            tax_id=customer.tax_id,
+            tax_category=customer.tax_category,
+            address=customer.address,
+            seller_country=entity.country,
+            seller_profile=entity.profile,
+        ),
+        terms=invoice.payment_terms_days,
+        lines=[stored_line_content(line, items[line.id], invoice.currency) for line in lines.values()],
+    )
+    return bool(digest == invoice.content_sha256)
+
+
+def _frozen(tx: Tx, drafts: Sequence[AnyRow], lines: Mapping[UUID, list[AnyRow]]) -> list[IssuedInvoice]:
     wanted = {e for rows in lines.values() for row in rows for e in row.InvoiceLineRow.evidence_ids}
     evidence = queries.evidence_titles(tx, sorted(wanted))
     documents = read_configuration(tx).documents
@@ -139,7 +198,8 @@ def _series(tx: Tx, drafts: Sequence[AnyRow]) -> dict[tuple[UUID, str, int, date
     """Drafts by the series that numbers them; a series that restarts each year gets its new year here."""
     known = queries.series_years(tx, sorted({draft.LegalEntityRow.id for draft in drafts}))
     groups: dict[tuple[UUID, str, int, date], list[UUID]] = defaultdict(list)
-    for draft in drafts:
+    # By legal entity, so that two issuers that open a new year queue; drafts of one series keep their order.
+    for draft in sorted(drafts, key=lambda each: str(each.LegalEntityRow.id)):
         entity_id, document_type = draft.LegalEntityRow.id, draft.InvoiceRow.document_type
         today = _today(tx, draft)
         years = known.get((entity_id, document_type), set())

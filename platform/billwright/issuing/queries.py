@@ -79,6 +79,7 @@ def lines_of(tx: Tx, invoice_ids: Sequence[UUID]) -> list[AnyRow]:
     query = (
         select(
             InvoiceLineRow,
+            BillableItemRow.id.label("item_id"),
             BillableItemRow.transaction_key,
             ContractRow.number.label("contract_number"),
             ContractRow.clauses,
