@@ -8,8 +8,8 @@ import httpx
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from billwright.cli.demo_input import FIRMS, Calendar, DemoFirm, read_records, weeks_of
-from billwright.cli.demo_onboard import Install, onboard, run_firm, unfinished
+from billwright.cli.demo_input import FIRMS, Calendar, DemoFirm, read_firm, read_records, weeks_of
+from billwright.cli.demo_onboard import Install, onboard_partners, run_firm, unfinished
 from billwright.cli.demo_pace import Pace, RunningWorkers
 from billwright.cli.demo_report import show_firms, show_log_ins
 from billwright.kernel.settings import Settings
@@ -46,11 +46,8 @@ def _run(database: Database, settings: Settings, firms: Sequence[DemoFirm], cons
         Progress(*columns, console=console) as progress,
     ):
         install = Install(database, settings, client, RunningWorkers(database, stop))
-        onboarding = progress.add_task("Onboarding", total=1)
-        calendar = onboard(install, firms)
-        progress.advance(onboarding)
         try:
-            _feed(install, firms, calendar, progress, stop)
+            _feed(install, firms, onboard_partners(install), progress, stop)
         finally:
             stop.set()
 
@@ -73,8 +70,8 @@ def _feed(
 
 
 def _one(install: Install, firm: DemoFirm, calendar: Calendar, progress: Progress) -> None:
-    records = read_records(firm)
-    task = progress.add_task(load_tenant(install.database, firm.slug).name, total=len(list(weeks_of(firm, records))))
+    steps = 1 + len(list(weeks_of(firm, read_records(firm))))
+    task = progress.add_task(read_firm(firm).tenant.name, total=steps)
     run_firm(install, firm, calendar, lambda _day: progress.advance(task))
 
 

@@ -1,7 +1,6 @@
 """The demo's partners and firms onboarded, and what feeding one of them needs."""
 
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date
@@ -30,7 +29,6 @@ from billwright.kernel.actor import SYSTEM
 from billwright.kernel.clock import SetClock
 from billwright.kernel.settings import Settings
 from billwright.tenancy.database import Database
-from billwright.tenancy.directory import load_tenant
 from billwright.tenancy.tables import PartnerRow, TenantRow
 from billwright.tenancy.transaction import Tenant, control_transaction
 from billwright_tenants.apply import apply_blueprint
@@ -60,19 +58,11 @@ def unfinished(database: Database) -> list[DemoFirm]:
     return [firm for firm in FIRMS if firm.slug not in done]
 
 
-def onboard(install: Install, firms: Sequence[DemoFirm]) -> Calendar:
-    """Partners and ``firms`` as their blueprints say; return the demo's calendar, counted from its first start."""
-    actor = operator("demo")
-    with ThreadPoolExecutor(max_workers=2) as pool:
-        list(pool.map(lambda slug: apply_partner(install.database, read_partner(slug), actor), PARTNERS))
-    calendar = Calendar(_first_start(install.database))
-
-    def apply(firm: DemoFirm) -> None:
-        onboard_firm(install, firm.partner, read_firm(firm), calendar)
-
-    with ThreadPoolExecutor(max_workers=2) as pool:
-        list(pool.map(apply, firms))
-    return calendar
+def onboard_partners(install: Install) -> Calendar:
+    """The partners as their blueprints say; return the demo's calendar, counted from its first start."""
+    for slug in PARTNERS:
+        apply_partner(install.database, read_partner(slug), operator("demo"))
+    return Calendar(_first_start(install.database))
 
 
 def onboard_firm(install: Install, partner: str, blueprint: Blueprint, calendar: Calendar) -> Tenant:
@@ -93,12 +83,14 @@ def _first_start(database: Database) -> date:
 
 
 def run_firm(install: Install, firm: DemoFirm, calendar: Calendar, tell: Callable[[int], None]) -> None:
-    """Feed ``firm`` to the last evening; it stays in the demo's time.
+    """Onboard ``firm`` and feed it to the last evening; it stays in the demo's time. ``tell`` hears of day after day.
 
     Raises:
         DemoFailedError: something did not go as written; the sentence names jobs that were given up.
     """
-    tenant, blueprint = load_tenant(install.database, firm.slug), read_firm(firm)
+    blueprint = read_firm(firm)
+    tenant = onboard_firm(install, firm.partner, blueprint, calendar)
+    tell(FIRST_DAY)
     try:
         with open_door(install, firm, tenant, blueprint) as door:
             prepare(install, firm, tenant, blueprint, calendar, door).run(tell)
