@@ -29,7 +29,7 @@ def command(queues: str, threads: int) -> None:
         )
     assert settings.redis_url is not None
     broker = make_broker(settings.redis_url, wanted)
-    declare_actor(broker, database, handlers)
+    declare_actor(broker, database, handlers, stop)
     try:
         work(broker, wanted, threads, stop)
     finally:

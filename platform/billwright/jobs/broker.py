@@ -1,19 +1,26 @@
 """Dramatiq on Redis: messages carry a lease's id and nothing else. Losing them all loses no work, only time."""
 
 import threading
+import time
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Final, cast
 from uuid import UUID
 
 import dramatiq
 import structlog
 from dramatiq.brokers.redis import RedisBroker
 from dramatiq.middleware import ShutdownNotifications, TimeLimit
+from sqlalchemy import literal, select, update
+from sqlalchemy.exc import DBAPIError
 
 from billwright.jobs.claim import Lease, claim, release, release_expired
-from billwright.jobs.handlers import Handlers
+from billwright.jobs.failures import classify
+from billwright.jobs.handlers import QUEUES, Handlers
+from billwright.jobs.tables import JobRow
 from billwright.jobs.work import do_lease
+from billwright.kernel.actor import SYSTEM
 from billwright.tenancy.database import Database
+from billwright.tenancy.transaction import control_transaction
 
 log = structlog.get_logger("billwright.jobs")
 ACTOR: Final = "do_lease"
@@ -22,9 +29,13 @@ EXPIRE_EVERY_S: Final = 1.0
 IDLE_S: Final = 0.1
 BUSY_S: Final = 0.01
 BROKER_AWAY_S: Final = 1.0
+# A worker whose database is away asks again after these pauses; then the lease expires and another round decides.
+DATABASE_AWAY_S: Final = (0.2, 1.0, 2.0, 4.0, 8.0)
+# Shorter than the supervisor's patience and the grace period of a container.
+STOP_WITHIN_MS: Final = 15_000
 
 
-def make_broker(redis_url: str, queues: Sequence[str]) -> dramatiq.Broker:
+def make_broker(redis_url: str, queues: Sequence[str]) -> RedisBroker:
     """A broker that knows ``queues``; no retries of its own: PostgreSQL decides what runs again."""
     broker = RedisBroker(  # type: ignore[no-untyped-call]  # dramatiq leaves this constructor untyped
         url=redis_url,
@@ -37,12 +48,22 @@ def make_broker(redis_url: str, queues: Sequence[str]) -> dramatiq.Broker:
     return broker
 
 
-def declare_actor(broker: dramatiq.Broker, database: Database, handlers: Handlers) -> None:
+def declare_actor(broker: dramatiq.Broker, database: Database, handlers: Handlers, stop: threading.Event) -> None:
     """Register the one actor on ``broker``. Delivered at least once; a repeat finds the lease done."""
 
     @dramatiq.actor(broker=broker, actor_name=ACTOR, time_limit=TIME_LIMIT_MS)
     def _do_lease(lease_id: str) -> None:
-        do_lease(database, handlers, UUID(lease_id))
+        for pause in DATABASE_AWAY_S:
+            try:
+                do_lease(database, handlers, UUID(lease_id))
+            except DBAPIError as error:
+                if classify(error) != "transient":
+                    raise
+                log.warning("worker waits for the database", lease=lease_id, error=_first_line(error))
+                if stop.wait(pause):
+                    return
+            else:
+                return
 
 
 def send(broker: dramatiq.Broker, lease: Lease) -> None:
@@ -52,7 +73,7 @@ def send(broker: dramatiq.Broker, lease: Lease) -> None:
     broker.enqueue(message)
 
 
-def dispatch_once(database: Database, handlers: Handlers, broker: dramatiq.Broker) -> int:
+def dispatch_once(database: Database, handlers: Handlers, broker: RedisBroker) -> int:
     """One lease round; return how many leases were handed out. A broker that is away costs time, never work."""
     leases = claim(database, handlers)
     for position, lease in enumerate(leases):
@@ -65,10 +86,37 @@ def dispatch_once(database: Database, handlers: Handlers, broker: dramatiq.Broke
     return len(leases)
 
 
+def expire(database: Database, broker: RedisBroker) -> int:
+    """Give the jobs of silent workers back; return how many.
+
+    A lease whose message no worker has fetched yet goes on waiting: nobody was silent, it was no attempt, and another
+    message would only pile up behind the first. While Redis is away nothing expires, for nothing could be handed out.
+    """
+    with control_transaction(database, SYSTEM) as tx:
+        late = (JobRow.state == "leased", JobRow.leased_until < tx.now)
+        if tx.session.scalar(select(JobRow.id).where(*late).limit(1)) is None:
+            return 0
+        length = JobRow.leased_until - JobRow.updated_at
+        waiting = update(JobRow).where(*late, JobRow.lease_id.in_(waiting_leases(broker)))
+        tx.session.execute(waiting.values(leased_until=literal(tx.now) + length, updated_at=tx.now))
+    return release_expired(database)
+
+
+def waiting_leases(broker: RedisBroker) -> list[UUID]:
+    """Leases whose message is in Redis and was not fetched, by the keys that dramatiq's dispatch.lua documents."""
+    found: list[UUID] = []
+    for queue in QUEUES:
+        key = f"{broker.namespace}:{queue}"
+        ids = broker.client.lrange(key, 0, -1)
+        bodies = cast("list[bytes | None]", broker.client.hmget(f"{key}.msgs", ids)) if ids else []
+        found += [UUID(dramatiq.Message.decode(body).args[0]) for body in bodies if body]
+    return found
+
+
 def dispatch(
     database: Database,
     handlers: Handlers,
-    broker: dramatiq.Broker,
+    broker: RedisBroker,
     stop: threading.Event,
     *,
     each_second: Callable[[], object] = lambda: None,
@@ -77,22 +125,25 @@ def dispatch(
 
     ``each_second`` is called about once a second for what has no clock of its own (folders that people drop files into).
     """
-    expire_at = 0.0
-    clock = 0.0
+    expire_at = time.monotonic()
     while not stop.is_set():
         pause = IDLE_S
         try:
-            if clock >= expire_at:
-                release_expired(database)
+            if time.monotonic() >= expire_at:
+                expire_at = time.monotonic() + EXPIRE_EVERY_S
+                expire(database, broker)
                 each_second()
-                expire_at = clock + EXPIRE_EVERY_S
             if dispatch_once(database, handlers, broker):
                 pause = BUSY_S
         except Exception as error:
-            log.warning("dispatcher waits", error=f"{type(error).__name__}: {error}"[:300])
+            log.warning("dispatcher waits", error=_first_line(error))
             pause = BROKER_AWAY_S
         stop.wait(pause)
-        clock += pause
+
+
+def _first_line(error: Exception) -> str:
+    """Without the statement, its parameters and the link that SQLAlchemy adds."""
+    return f"{type(error).__name__}: {error}".partition("\n")[0][:300]
 
 
 def work(broker: dramatiq.Broker, queues: Sequence[str], threads: int, stop: threading.Event) -> None:
@@ -102,5 +153,5 @@ def work(broker: dramatiq.Broker, queues: Sequence[str], threads: int, stop: thr
     try:
         stop.wait()
     finally:
-        worker.stop(timeout=30_000)
+        worker.stop(timeout=STOP_WITHIN_MS)
         broker.close()

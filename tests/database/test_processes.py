@@ -1,0 +1,195 @@
+"""What the jobs room promises, on real processes: killed, cut off and flushed, nothing is lost and nothing is doubled."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+import redis
+
+from billwright.cli.embedded import Servers
+from billwright.cli.embedded_redis import start_redis, url_of
+from billwright.tenancy.database import Database, open_database
+from billwright.web.composition import subscriptions
+from billwright_migrations.run import upgrade_control
+from support.processes import (
+    PATIENCE_S,
+    SHORT_LEASES,
+    Processes,
+    cut_connections,
+    issuing_held_up,
+    leases_in_redis,
+    make_office,
+    until,
+)
+from support.servers import fresh_database
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def url(servers: Servers, worker_number: int) -> Iterator[str]:
+    """A database of this file's own: the processes work for every tenant that they find."""
+    with fresh_database(servers.database_url, f"bw_processes_{worker_number}") as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def billing(url: str) -> Iterator[Database]:
+    database = open_database(url)
+    upgrade_control(database.owner_engine)
+    yield database.with_subscriptions(subscriptions())
+    database.close()
+
+
+@pytest.fixture
+def processes(url: str, redis_url: str, tmp_path: Path) -> Iterator[Processes]:
+    started = Processes.on(url, redis_url, tmp_path)
+    yield started
+    started.end()
+    with redis.Redis.from_url(redis_url) as client:
+        client.flushdb()
+    started.tell()
+
+
+def test_sixty_milestones_become_sixty_invoices(billing: Database, processes: Processes) -> None:
+    office = make_office(billing, 60)
+    processes.dispatcher()
+    processes.worker()
+    office.accept()
+    until(office.finished, lambda: f"all billed: {office.jobs()}")
+    office.assert_all_billed_once()
+    assert office.attempts() == 1
+
+
+def test_another_worker_ends_what_a_killed_one_began(url: str, billing: Database, processes: Processes) -> None:
+    office = make_office(billing, 30)
+    processes.dispatcher(*SHORT_LEASES)
+    killed = processes.worker()
+    with issuing_held_up(url, office.tenant) as hold_up:
+        office.accept()
+        until(hold_up.stopped, lambda: f"a worker issues: {office.jobs()}")
+        killed.kill()
+        killed.wait()
+        begun = office.leases()
+    assert begun
+    processes.worker()
+    until(office.finished, lambda: f"all billed: {office.jobs()}")
+    office.assert_all_billed_once()
+    assert office.attempts() > 1
+
+
+def test_two_dispatchers_go_on_where_a_killed_one_stopped(url: str, billing: Database, processes: Processes) -> None:
+    office = make_office(billing, 30)
+    killed = processes.dispatcher(*SHORT_LEASES)
+    processes.worker()
+    with issuing_held_up(url, office.tenant) as hold_up:
+        office.accept()
+        until(hold_up.stopped, lambda: f"a worker issues: {office.jobs()}")
+        killed.kill()
+        killed.wait()
+    processes.dispatcher(*SHORT_LEASES)
+    processes.dispatcher(*SHORT_LEASES)
+    until(office.finished, lambda: f"all billed: {office.jobs()}")
+    office.assert_all_billed_once()
+
+
+def test_leases_that_redis_forgot_come_back_by_themselves(
+    billing: Database, processes: Processes, redis_url: str
+) -> None:
+    office = make_office(billing, 30)
+    processes.dispatcher(*SHORT_LEASES)
+    office.accept()
+    until(lambda: bool(leases_in_redis(redis_url)), "leases are handed out")
+    with redis.Redis.from_url(redis_url) as client:
+        client.flushdb()
+    processes.worker()
+    until(office.finished, lambda: f"all billed: {office.jobs()}")
+    office.assert_all_billed_once()
+    assert office.attempts() > 1
+
+
+def test_a_lease_waits_for_a_worker_however_long(billing: Database, processes: Processes, redis_url: str) -> None:
+    """A queue that nobody serves fills neither Redis with messages nor the desk with dead letters."""
+    office = make_office(billing, 5)
+    processes.dispatcher("--lease-seconds-max", "1")
+    office.accept()
+    seen: set[datetime] = set()
+
+    def renewed() -> bool:
+        seen.update(office.leased_until())
+        return len(seen) > 2
+
+    until(renewed, "the lease was renewed twice")
+    assert office.leases() == leases_in_redis(redis_url)
+    assert office.attempts() == 1
+    processes.worker()
+    until(office.finished, lambda: f"all billed: {office.jobs()}")
+    office.assert_all_billed_once()
+
+
+def test_redis_stops_loses_everything_and_comes_back(url: str, billing: Database, tmp_path: Path) -> None:
+    """Jobs are taken in while it is away, and the work that was under way is not done again."""
+    office, other = make_office(billing, 30), make_office(billing, 10)
+    port, server = start_redis(tmp_path / "own", port=None, password="of-no-worth", durable=False)
+    assert server is not None
+    processes = Processes.on(url, url_of(port, "of-no-worth"), tmp_path)
+    try:
+        processes.dispatcher(*SHORT_LEASES)
+        processes.worker()
+        with issuing_held_up(url, office.tenant) as hold_up:
+            office.accept()
+            until(hold_up.stopped, lambda: f"a worker issues: {office.jobs()}")
+            server.ask_to_stop()
+            server.wait_stopped()
+            other.accept()
+            until(lambda: "dispatcher waits" in processes.output(), "the dispatcher notices")
+        until(lambda: bool(office.numbers()), "what was under way is done without Redis")
+        again, server = start_redis(tmp_path / "own", port=port, password="of-no-worth", durable=False)
+        assert server is not None
+        assert again == port
+        until(lambda: office.finished() and other.finished(), lambda: f"all billed: {office.jobs()} {other.jobs()}")
+        office.assert_all_billed_once()
+        other.assert_all_billed_once()
+    finally:
+        processes.end()
+        if server is not None:
+            server.ask_to_stop()
+            server.wait_stopped()
+        processes.tell()
+
+
+def test_a_signal_lets_the_work_under_way_end(
+    url: str, billing: Database, processes: Processes, redis_url: str
+) -> None:
+    """Every lease that is still out then has its message in Redis, so that the next worker need not wait."""
+    office = make_office(billing, 60)
+    dispatcher, worker = processes.dispatcher(), processes.worker()
+    with issuing_held_up(url, office.tenant) as hold_up:
+        office.accept()
+        until(hold_up.stopped, lambda: f"a worker issues: {office.jobs()}")
+        dispatcher.terminate()
+        worker.terminate()
+        assert dispatcher.wait(PATIENCE_S) == 0
+        assert worker.poll() is None
+        assert office.numbers() == []
+    assert worker.wait(PATIENCE_S) == 0
+    assert office.numbers()
+    assert office.leases() <= leases_in_redis(redis_url)
+    processes.dispatcher()
+    processes.worker()
+    until(office.finished, lambda: f"all billed: {office.jobs()}")
+    office.assert_all_billed_once()
+    assert office.attempts() == 1
+
+
+def test_cut_connections_to_postgresql_are_made_again(url: str, billing: Database, processes: Processes) -> None:
+    office = make_office(billing, 30)
+    dispatcher, worker = processes.dispatcher(*SHORT_LEASES), processes.worker()
+    with issuing_held_up(url, office.tenant) as hold_up:
+        office.accept()
+        until(hold_up.stopped, lambda: f"a worker issues: {office.jobs()}")
+        assert cut_connections(url, spared=[hold_up.backend]) >= 2
+    until(office.finished, lambda: f"all billed: {office.jobs()}")
+    office.assert_all_billed_once()
+    assert (dispatcher.poll(), worker.poll()) == (None, None)
