@@ -162,7 +162,7 @@ def measure(settings: Settings, database: Database, n: int, *, workers: int, bat
 def main() -> None:
     n = int(sys.argv[1]) if len(sys.argv) > 1 else 500
     with servers() as (settings, database):
-        for batch in (1, 100):
+        for batch in [int(each) for each in sys.argv[2:]] or (1, 100):
             for workers in (1, 2):
                 measure(settings, database, n, workers=workers, batch=batch)
 

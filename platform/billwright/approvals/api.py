@@ -176,6 +176,7 @@ class InvoiceController(Controller):
         database: NamedDependency[Database],
         tenant: NamedDependency[Tenant],
         actor: NamedDependency[Actor],
+        trace_id: NamedDependency[str],
     ) -> InvoiceState:
         """Decide the step that waits. Refused if the draft changed since, or bills what the caller made or changed."""
         if not any(actor.may(permission) for permission in PERMISSIONS.values()):
@@ -188,6 +189,7 @@ class InvoiceController(Controller):
             decision=data.decision,
             content_sha256=data.content_sha256,
             reason=data.reason,
+            trace_id=trace_id,
         )
         return InvoiceState(show("inv", decided.invoice_id), decided.phase, decided.detail)
 

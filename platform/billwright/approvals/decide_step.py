@@ -45,6 +45,7 @@ def decide_step(
     decision: Decision,
     content_sha256: str,
     reason: str = "",
+    trace_id: str | None = None,
 ) -> Decided:
     """Decide the step that waits on the draft.
 
@@ -58,7 +59,7 @@ def decide_step(
         SelfApprovalError: the actor made or changed what is billed, or decided another step of it.
         ReasonMissingError: a return without a reason.
     """
-    with transaction(database, tenant, actor) as tx:
+    with transaction(database, tenant, actor, trace_id=trace_id) as tx:
         invoice = _lock(tx, invoice_id)
         steps = _steps(tx, invoice_id)
         waiting = [step for step in steps if step.state == "waiting"]

@@ -243,11 +243,12 @@ class SubmitController(Controller):
         database: NamedDependency[Database],
         tenant: NamedDependency[Tenant],
         actor: NamedDependency[Actor],
+        trace_id: NamedDependency[str],
     ) -> InvoiceState:
         """Send a blocked or returned draft through the checks again; the answer says where it stands now."""
         actor.require("invoice:submit")
         identifier = read("inv", invoice_id)
-        submit_draft(database, tenant, actor, identifier)
+        submit_draft(database, tenant, actor, identifier, trace_id=trace_id)
         query = select(InvoiceRow.phase, InvoiceRow.detail).where(InvoiceRow.id == identifier)
         with transaction(database, tenant, actor, read_only=True) as tx:
             row = one(tx, query, f"invoice {invoice_id}")

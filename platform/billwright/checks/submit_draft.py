@@ -15,7 +15,9 @@ from billwright.tenancy.database import Database
 from billwright.tenancy.transaction import Tenant, transaction
 
 
-def submit_draft(database: Database, tenant: Tenant, actor: Actor, invoice_id: UUID) -> None:
+def submit_draft(
+    database: Database, tenant: Tenant, actor: Actor, invoice_id: UUID, *, trace_id: str | None = None
+) -> None:
     """Send a held or returned draft, or one that could not be issued, through the checks again.
 
     Raises:
@@ -24,7 +26,7 @@ def submit_draft(database: Database, tenant: Tenant, actor: Actor, invoice_id: U
         PermissionDeniedError: needs ``invoice:submit``.
     """
     actor.require("invoice:submit")
-    with transaction(database, tenant, actor) as tx:
+    with transaction(database, tenant, actor, trace_id=trace_id) as tx:
         query = select(InvoiceRow).where(InvoiceRow.id == invoice_id).with_for_update()
         row = tx.session.scalars(query).one_or_none()
         if row is None:

@@ -99,6 +99,7 @@ def _decide(visit: Visit, invoice_id: UUID, decision: Decision, form: dict[str, 
         decision=decision,
         content_sha256=field(form, "content_sha256"),
         reason=field(form, "reason"),
+        trace_id=visit.trace_id,
     )
 
 

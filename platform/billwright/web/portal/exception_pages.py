@@ -59,7 +59,7 @@ class ExceptionController(Controller):
         self, request: Request[Any, Any, Any], visit: NamedDependency[Visit], invoice_id: FromPath[str]
     ) -> Response[str]:
         """Submit the draft to the checks again, and back to where the person was."""
-        submit_draft(visit.database, visit.here, visit.actor, read("inv", invoice_id))
+        submit_draft(visit.database, visit.here, visit.actor, read("inv", invoice_id), trace_id=visit.trace_id)
         back = "exceptions" if "/exceptions" in request.headers.get("referer", "") else f"invoices/{invoice_id}"
         return visit.go(
             visit.url(back), "The draft was submitted. The checks run now; what they still find comes back here."

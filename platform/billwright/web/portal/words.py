@@ -108,6 +108,9 @@ def phase(invoice_phase: str, detail: str = "") -> Status:
     """Where an invoice stands: the detail where it says more than the phase."""
     if invoice_phase == "posted" and detail in {"issued", "document_ready", "delivered"}:
         return PHASES["posted"]
-    if invoice_phase in {"draft", "validation_pending", "manager_approved", "finance_approved", "issued", "posted"} and detail:
+    if (
+        invoice_phase in {"draft", "validation_pending", "manager_approved", "finance_approved", "issued", "posted"}
+        and detail
+    ):
         return DETAILS.get(detail) or look(PHASES, invoice_phase)
     return look(PHASES, invoice_phase)
