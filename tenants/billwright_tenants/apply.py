@@ -120,6 +120,7 @@ def _create(tx: ControlTx, partner: PartnerRow, blueprint: Blueprint, changes: l
         "state": "active",
         "plan": blueprint.tenant.plan,
         "brand": brand_content(blueprint.face),
+        "sandbox": blueprint.tenant.sandbox,
         "clock_at": tx.now if blueprint.tenant.sandbox else None,
         "created_at": tx.now,
     }
@@ -129,7 +130,7 @@ def _create(tx: ControlTx, partner: PartnerRow, blueprint: Blueprint, changes: l
 
 
 def _change(tx: ControlTx, row: TenantRow, blueprint: Blueprint, changes: list[str]) -> Tenant:
-    if blueprint.tenant.sandbox != (row.clock_at is not None):
+    if blueprint.tenant.sandbox != row.sandbox:
         raise BlueprintConflictError(
             "A tenant stays a sandbox, or none, for its whole life: its documents carry its clock. Make another tenant.",
             field="tenant.sandbox",

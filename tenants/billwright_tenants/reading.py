@@ -1,5 +1,6 @@
 """From text to a blueprint, with every structural problem told at once, not only the first one."""
 
+import re
 from collections.abc import Iterator
 from types import UnionType
 from typing import Annotated, Any, Final, TypeVar, Union, get_args, get_origin
@@ -11,6 +12,7 @@ from billwright_tenants.errors import BlueprintInvalidError
 
 T = TypeVar("T", bound=msgspec.Struct)
 PROBLEMS_MAX: Final = 50
+OWN_CHECK: Final = re.compile(r"`([a-z_]+)` (?:must|names) ")
 
 
 class _Loader(yaml.SafeLoader):
@@ -59,7 +61,7 @@ def _problems(raw: object, kind: Any, path: str) -> Iterator[str]:
         msgspec.convert(raw, kind)
     except msgspec.ValidationError as error:
         inner = list(_inner(raw, kind, path))
-        yield from inner or [f"{path or 'blueprint'}: {_sentence(error)}"]
+        yield from inner or [f"{_where(path, error)}: {_sentence(error)}"]
 
 
 def _inner(raw: object, kind: Any, path: str) -> Iterator[str]:
@@ -95,6 +97,14 @@ def _of_struct(raw: dict[Any, Any], kind: type[msgspec.Struct], path: str) -> It
             yield from _problems(raw[name], field.type, f"{prefix}{name}")
         elif field.required:
             yield f"{prefix}{name}: missing; add it."
+
+
+def _where(path: str, error: msgspec.ValidationError) -> str:
+    """A part's own check begins with the field's name: the path goes down to it."""
+    named = OWN_CHECK.match(str(error))
+    if named is None:
+        return path or "blueprint"
+    return f"{path}.{named.group(1)}" if path else named.group(1)
 
 
 def _sentence(error: msgspec.ValidationError) -> str:

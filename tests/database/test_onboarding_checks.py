@@ -107,7 +107,7 @@ ENTITY = base()["legal_entities"][0]
         ("triggers", ["magic"], "triggers[0]: There is no rule or trigger 'magic'"),
         ("approvals", [{"name": "a", "legal_entity": "Z"}], "approvals[0].legal_entity: there is no 'Z'"),
         ("approvals", [{"name": "a", "currency": "XXX"}], "approvals[0].currency: 'XXX'"),
-        ("approvals", [{"name": "a", "at_least": "-1"}], "approvals[0].at_least: -1"),
+        ("approvals", [{"name": "a", "at_least": "-1"}], "approvals[0].at_least: `at_least` must be 0 or more, not -1"),
         (
             "reminders",
             [{"days_after_due": 5, "tone": "firm"}, {"days_after_due": 3, "tone": "final"}],

@@ -162,9 +162,14 @@ def logo_url(brand: Brand) -> str:
     return "asset:logo.svg" if brand.logo_svg else ""
 
 
+# Countries whose postal code stands behind the city (UPU S42 templates); elsewhere it comes first.
+CITY_FIRST: Final = frozenset({"US", "GB", "CA", "AU", "IE", "NZ", "IN", "SG"})
+
+
 def party_block(party: Party, texts: InvoiceTexts, lang: str, *, home: str) -> PartyBlock:
     """``party`` as printed; its country only when it is not ``home``, the other party's."""
-    city = f"{party.postal_code} {party.city}".strip()
+    city = f"{party.city} {party.postal_code}" if party.country in CITY_FIRST else f"{party.postal_code} {party.city}"
+    city = city.strip()
     country = "" if party.country == home else fmt.country(party.country, lang)
     address = tuple(line for line in (party.contact, party.street, city, country) if line)
     facts = ((texts.tax_id, party.tax_id), (texts.registration, party.registration))
@@ -262,11 +267,16 @@ def _tax(tax: TaxContent, currency: str, texts: InvoiceTexts, lang: str, tax_wor
     )
 
 
+NO_VAT: Final = frozenset({"US", "HK"})
+
+
 def _tax_notes(content: InvoiceContent, texts: InvoiceTexts) -> tuple[str, ...]:
     """The category's sentence, then the reason that was frozen with it, each once."""
     sentences: list[str] = []
     for tax in content.taxes:
-        sentences += [texts.exemptions.get(tax.category, ""), tax.reason]
+        # Where there is no VAT, a sentence about its scope would only puzzle the reader.
+        foreign = tax.category == "O" and content.seller.country in NO_VAT
+        sentences += ["" if foreign else texts.exemptions.get(tax.category, ""), tax.reason]
     return tuple(dict.fromkeys(sentence for sentence in sentences if sentence))
 
 

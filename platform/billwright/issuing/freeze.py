@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from billwright.billing.tables import InvoiceLineRow, InvoiceRow
@@ -27,7 +27,7 @@ def freeze(
     today: date,
 ) -> InvoiceContent:
     """The content as it will stand for ever: parties, lines with their references, tax breakdown, totals."""
-    lines = _lines(rows, evidence)
+    lines = _lines(rows, evidence, customer.language)
     taxes = _taxes(lines, invoice.currency)
     net_minor = sum(line.net_minor for line in lines)
     tax_minor = sum(tax.tax_minor for tax in taxes)
@@ -105,20 +105,32 @@ def _bank(banks: Any, currency: str) -> BankAccount | None:
     return BankAccount(**{name: value for name, value in chosen.items() if name in fields and value})
 
 
-def _lines(rows: Sequence[AnyRow], evidence: Mapping[UUID, str]) -> list[LineContent]:
+# A milestone's line begins with this word in the customer's language; triggers write English, for our own people.
+MILESTONE: Final = {"en": "Milestone", "de": "Meilenstein", "fr": "Jalon"}
+
+
+def _described(row: AnyRow, language: str) -> str:
+    description: str = row.InvoiceLineRow.description
+    word = MILESTONE.get(language, MILESTONE["en"])
+    if row.milestone_number and description.startswith(f"{MILESTONE['en']} "):
+        return word + description.removeprefix(MILESTONE["en"])
+    return description
+
+
+def _lines(rows: Sequence[AnyRow], evidence: Mapping[UUID, str], language: str) -> list[LineContent]:
     by_line: dict[UUID, list[AnyRow]] = {}
     for row in rows:
         by_line.setdefault(row.InvoiceLineRow.id, []).append(row)
-    return [_line(group, evidence) for group in by_line.values()]
+    return [_line(group, evidence, language) for group in by_line.values()]
 
 
-def _line(group: Sequence[AnyRow], evidence: Mapping[UUID, str]) -> LineContent:
+def _line(group: Sequence[AnyRow], evidence: Mapping[UUID, str], language: str) -> LineContent:
     row = group[0]
     line: InvoiceLineRow = row.InvoiceLineRow
     clause_title = next((c.get("title", "") for c in row.clauses if c.get("number") == line.clause), "")
     return LineContent(
         position=line.position,
-        description=line.description,
+        description=_described(row, language),
         quantity=line.quantity,
         unit=line.unit,
         unit_price=line.unit_price,

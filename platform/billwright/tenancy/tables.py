@@ -20,7 +20,7 @@ class PartnerRow(ControlBase):
 
 
 class TenantRow(ControlBase):
-    """``clock_at`` is set in a sandbox tenant only: its time stands where it was put."""
+    """``clock_at`` is set in a ``sandbox`` tenant only: its time stands where it was put."""
 
     __tablename__ = "tenant"
     id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -33,6 +33,7 @@ class TenantRow(ControlBase):
     state: Mapped[str]
     plan: Mapped[str]
     brand: Mapped[dict[str, Any]]
+    sandbox: Mapped[bool] = mapped_column(server_default="false")
     clock_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
 

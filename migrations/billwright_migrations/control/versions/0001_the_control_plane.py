@@ -86,6 +86,7 @@ def upgrade() -> None:
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("plan", sa.Text(), nullable=False),
         sa.Column("brand", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=False),
+        sa.Column("sandbox", sa.Boolean(), server_default="false", nullable=False),
         sa.Column("clock_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(["partner_id"], ["control.partner.id"], name=op.f("fk_tenant_partner_id")),
