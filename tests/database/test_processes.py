@@ -1,5 +1,8 @@
 """What the jobs room promises, on real processes: killed, cut off and flushed, nothing is lost and nothing is doubled."""
 
+import shutil
+import signal
+import tempfile
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -8,6 +11,7 @@ import pytest
 import redis
 
 from billwright.cli.embedded import Servers
+from billwright.cli.embedded_process import free_port
 from billwright.cli.embedded_redis import start_redis, url_of
 from billwright.tenancy.database import Database, open_database
 from billwright.web.composition import subscriptions
@@ -17,8 +21,10 @@ from support.processes import (
     SHORT_LEASES,
     Processes,
     cut_connections,
+    descendants,
     issuing_held_up,
     leases_in_redis,
+    living,
     make_office,
     until,
 )
@@ -151,6 +157,9 @@ def test_redis_stops_loses_everything_and_comes_back(url: str, billing: Database
         until(lambda: office.finished() and other.finished(), lambda: f"all billed: {office.jobs()} {other.jobs()}")
         office.assert_all_billed_once()
         other.assert_all_billed_once()
+        assert (
+            0 < processes.output().count("Consumer encountered a connection error") < len(("it", "once", "a", "minute"))
+        )
     finally:
         processes.end()
         if server is not None:
@@ -193,3 +202,36 @@ def test_cut_connections_to_postgresql_are_made_again(url: str, billing: Databas
     until(office.finished, lambda: f"all billed: {office.jobs()}")
     office.assert_all_billed_once()
     assert (dispatcher.poll(), worker.poll()) == (None, None)
+
+
+@pytest.fixture
+def home() -> Iterator[Path]:
+    """Not tmp_path, whose parents pytest closes to other accounts: the usual case has an open parent."""
+    folder = Path(tempfile.mkdtemp(prefix="billwright-up-"))
+    yield folder
+    shutil.rmtree(folder)
+
+
+def start_and_end(everything: Processes, number: signal.Signals, status: int) -> None:
+    up = everything.start("up")
+    until(everything.ready, lambda: f"ready: {everything.output()}")
+    found = [up.pid, *descendants(up.pid)]
+    try:
+        assert len(found) > len(("up", "PostgreSQL", "Redis", "api", "dispatcher", "worker"))
+        up.send_signal(number)
+        assert up.wait(PATIENCE_S) == status
+    finally:
+        everything.end()
+        until(lambda: living(found) == [], lambda: f"all ended but {living(found)}")
+    assert not everything.ready()
+
+
+def test_up_leaves_nothing_behind_when_stopped_or_killed(home: Path) -> None:
+    """Twice on one home: the second start finds the data of the first."""
+    everything = Processes.at_home(home, free_port(None))
+    try:
+        start_and_end(everything, signal.SIGINT, 0)
+        start_and_end(everything, signal.SIGKILL, -signal.SIGKILL)
+    finally:
+        everything.end()
+        everything.tell()

@@ -53,7 +53,7 @@ class Supervisor:
         restarts_max: int = 8,
         backoff_first_s: float = BACKOFF_FIRST_S,
         healthy_after_s: float = HEALTHY_AFTER_S,
-        stop_timeout_s: float = 20.0,
+        stop_timeout_s: float = 25.0,
     ) -> None:
         self._say = say
         self._restarts_max = restarts_max

@@ -34,6 +34,17 @@ def _say(line: str) -> None:
 @click.option("--demo", is_flag=True, help="Onboard the demo partners and run the demo input through the pipeline.")
 def command(demo: bool) -> None:
     """Start servers, migrate, run API, portal, dispatcher and workers until Ctrl-C."""
+    # Asked to stop at any moment, also while it starts: what runs by then is stopped in order.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        status = _run(demo=demo)
+    except KeyboardInterrupt:
+        status = 0
+    sys.exit(status)
+
+
+def _run(*, demo: bool) -> int:
+    """Until a signal; exit status."""
     settings = with_master_key(read_settings())
     _refuse_taken_port(settings)
     servers = start_servers(settings, say=_say)
@@ -41,13 +52,13 @@ def command(demo: bool) -> None:
         settings = replace(settings, database_url=servers.database_url, redis_url=servers.redis_url)
         _migrate(settings)
         supervisor = Supervisor(say=_say)
-        _start_processes(supervisor, settings)
         try:
+            _start_processes(supervisor, settings)
             _wait_until_ready(supervisor, settings)
             if demo:
                 _run_demo(settings)
             _tell(settings)
-            sys.exit(supervisor.run())
+            return supervisor.run()
         finally:
             supervisor.stop()
     finally:

@@ -1,5 +1,6 @@
 """Dramatiq on Redis: messages carry a lease's id and nothing else. Losing them all loses no work, only time."""
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -10,6 +11,7 @@ import dramatiq
 import structlog
 from dramatiq.brokers.redis import RedisBroker
 from dramatiq.middleware import ShutdownNotifications, TimeLimit
+from redis import RedisError
 from sqlalchemy import literal, select, update
 from sqlalchemy.exc import DBAPIError
 
@@ -33,6 +35,7 @@ BROKER_AWAY_S: Final = 1.0
 DATABASE_AWAY_S: Final = (0.2, 1.0, 2.0, 4.0, 8.0)
 # Shorter than the supervisor's patience and the grace period of a container.
 STOP_WITHIN_MS: Final = 15_000
+SAID_AGAIN_S: Final = 60.0
 
 
 def make_broker(redis_url: str, queues: Sequence[str]) -> RedisBroker:
@@ -146,12 +149,33 @@ def _first_line(error: Exception) -> str:
     return f"{type(error).__name__}: {error}".partition("\n")[0][:300]
 
 
+class Seldom(logging.Filter):
+    """Lets a sentence pass once a minute. dramatiq has a thread per queue, each of which says every 3 s that Redis is away."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: dict[str, float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        now = time.monotonic()
+        if now - self._said.get(str(record.msg), -SAID_AGAIN_S) < SAID_AGAIN_S:
+            return False
+        self._said[str(record.msg)] = now
+        return True
+
+
 def work(broker: dramatiq.Broker, queues: Sequence[str], threads: int, stop: threading.Event) -> None:
     """Consume ``queues`` with ``threads`` threads until ``stop``; jobs under way are finished."""
     worker = dramatiq.Worker(broker, queues=set(queues), worker_threads=threads, worker_timeout=200)
     worker.start()
+    seldom = Seldom()
+    for consumer in worker.consumers.values():
+        consumer.logger.addFilter(seldom)
     try:
         stop.wait()
     finally:
-        worker.stop(timeout=STOP_WITHIN_MS)
+        try:
+            worker.stop(timeout=STOP_WITHIN_MS)
+        except RedisError as error:  # what could not be put back is fetched again once this worker's heartbeat is old
+            log.warning("messages not returned to Redis", error=_first_line(error))
         broker.close()
