@@ -213,8 +213,6 @@ def _configuration(blueprint: Blueprint) -> Iterator[str]:
             yield f"{path}.legal_entity: there is no {rule.legal_entity!r}; use * or one of {', '.join(sorted(codes))}."
         if rule.currency != "*" and not is_currency(rule.currency):
             yield f"{path}.currency: {rule.currency!r} is no active ISO 4217 currency; use * for any."
-        if not rule.at_least.is_finite() or rule.at_least < 0:
-            yield f"{path}.at_least: {rule.at_least} is no amount; write 0 or more."
     days = [step.days_after_due for step in blueprint.reminders]
     if days != sorted(set(days)):
         yield "reminders: the days must rise from step to step."
