@@ -115,7 +115,13 @@ def test_time_that_moves_before_it_is_billed_is_billed_on_its_new_contract_alone
     rates = [{"role": "", "hourly": "100", "effective_from": "2026-01-01"}]
     for ref in ("K1", "K2"):
         asking.send("rate_card", ref=f"R-{ref}", contract=ref, currency="EUR", rates=rates)
-    entry = {"ref": "T1", "person_name": "Jo", "worked_on": "2026-02-02", "hours": "8", "status": "approved"}
+    entry: dict[str, Any] = {
+        "ref": "T1",
+        "person_name": "Jo",
+        "worked_on": "2026-02-02",
+        "hours": "8",
+        "status": "approved",
+    }
     asking.send("time_entry", **entry, contract="K1", approved_by="Lead")
     later(asking)
     asking.send("time_entry", **entry, contract="K2", approved_by="Lead")
@@ -132,7 +138,13 @@ def test_what_changes_after_billing_stays_billed_and_is_noted(firm: Firm) -> Non
     firm.contract(billing="time_and_materials")
     rates = [{"role": "", "hourly": "100", "effective_from": "2026-01-01"}]
     firm.send("rate_card", ref="R1", contract="K1", currency="EUR", rates=rates)
-    entry = {"ref": "T1", "contract": "K1", "person_name": "Jo", "worked_on": "2026-02-02", "status": "approved"}
+    entry: dict[str, Any] = {
+        "ref": "T1",
+        "contract": "K1",
+        "person_name": "Jo",
+        "worked_on": "2026-02-02",
+        "status": "approved",
+    }
     firm.send("time_entry", **entry, hours="8", approved_by="Lead")
     later(firm)
     firm.send("time_entry", **entry, hours="10", approved_by="Lead")

@@ -10,6 +10,7 @@ from billwright.billing.drafts import rebuild_drafts
 from billwright.billing.events import DraftsChanged
 from billwright.billing.grouping import entity_of, group_ready
 from billwright.canon.queries import contract_views
+from billwright.extension.connectors import TransientError
 from billwright.extension.loading import callers, load_triggers
 from billwright.extension.views import ContractView, ItemProposal
 from billwright.jobs.enqueue import publish
@@ -24,9 +25,14 @@ def evaluate_contracts(tx: Tx, contract_ids: Sequence[UUID]) -> None:
     A constant number of statements for any number of contracts. What was billed stays as it was billed; a drafted item
     whose facts changed is priced again in its draft, or leaves it. Two answers with one transaction key are refused.
     A contract that a fact moved away from is looked at together with the one that has it now.
+
+    Raises:
+        TransientError: a fact moved to one of the contracts in this very moment; the next attempt looks at both.
     """
     locked = queries.lock_billing(tx, contract_ids)
     views = contract_views(tx, locked.contract_ids)
+    if queries.former_contracts(tx, locked.contract_ids):
+        raise TransientError("A fact moved from another contract in this moment.")
     known = queries.items_of_contracts(tx, locked.contract_ids)
     codes = queries.legal_entity_codes(tx, locked.contract_ids)
     entities = queries.entities(tx)

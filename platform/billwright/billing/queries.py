@@ -55,19 +55,31 @@ def lock_billing(tx: Tx, contract_ids: Sequence[UUID]) -> Locked:
     Items must be read after this, never before: a draft that was being issued meanwhile has billed them.
     """
     wanted = set(contract_ids)
-    while True:
-        projects = select(ContractRow.project_id).where(ContractRow.id.in_(wanted), ContractRow.project_id.is_not(None))
-        anchors = wanted | {project_id for project_id in tx.session.scalars(projects) if project_id is not None}
-        tx.session.execute(_LOCK, {"ids": sorted(str(anchor) for anchor in anchors)})
-        moved = _former_contracts(tx, wanted) - wanted
-        if not moved:
-            break
+    while moved := former_contracts(tx, wanted):
         wanted |= moved
-    return Locked(sorted(wanted), _lock_drafts(tx, wanted))
+    anchors = wanted | _projects(tx, wanted)
+    while True:
+        point = tx.session.begin_nested()
+        tx.session.execute(_LOCK, {"ids": sorted(str(anchor) for anchor in anchors)})
+        # Contracts do not change under an evaluation either: what it groups by is what it locked by.
+        rows = select(ContractRow.id).where(ContractRow.id.in_(wanted)).order_by(ContractRow.id)
+        tx.session.execute(rows.with_for_update(read=True))
+        now = wanted | _projects(tx, wanted)
+        if now == anchors:
+            point.commit()
+            return Locked(sorted(wanted), _lock_drafts(tx, wanted))
+        # A contract changed its project meanwhile. Locks are given back and asked for at once, in order.
+        point.rollback()
+        anchors = now
 
 
-def _former_contracts(tx: Tx, contract_ids: Collection[UUID]) -> set[UUID]:
-    """Contracts under which facts of ``contract_ids`` became items before they moved there."""
+def _projects(tx: Tx, contract_ids: Collection[UUID]) -> set[UUID]:
+    query = select(ContractRow.project_id).where(ContractRow.id.in_(contract_ids), ContractRow.project_id.is_not(None))
+    return {project_id for project_id in tx.session.scalars(query) if project_id is not None}
+
+
+def former_contracts(tx: Tx, contract_ids: Collection[UUID]) -> set[UUID]:
+    """Other contracts under which facts of ``contract_ids`` became items before they moved there."""
     facts = union_all(
         *(
             select(table.id, table.contract_id).where(table.contract_id.in_(contract_ids))
@@ -77,7 +89,7 @@ def _former_contracts(tx: Tx, contract_ids: Collection[UUID]) -> set[UUID]:
     query = (
         select(BillableItemRow.contract_id)
         .join(facts, facts.c.id == BillableItemRow.subject_id)
-        .where(BillableItemRow.contract_id != facts.c.contract_id)
+        .where(BillableItemRow.contract_id != facts.c.contract_id, BillableItemRow.contract_id.not_in(contract_ids))
         .distinct()
     )
     return set(tx.session.scalars(query))
