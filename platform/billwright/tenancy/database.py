@@ -62,6 +62,7 @@ def open_database(
         pool_pre_ping=True,
         connect_args={"options": "-c search_path= -c timezone=UTC"},
         query_cache_size=2000,
+        hide_parameters=True,  # they may hold persons and secrets, and errors are kept and shown
     )
 
     @event.listens_for(engine, "connect")
