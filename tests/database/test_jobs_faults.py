@@ -53,8 +53,8 @@ def noted(database: Database, tenant: Tenant) -> list[str]:
         return sorted(tx.session.scalars(select(InvoiceEventRow.text)))
 
 
-def doing(run: Callable[[Tx, Sequence[Job]], None], **options: int) -> Handlers:
-    return Handlers.of(Handler(kind="billing.try", in_transaction=run, **options))
+def doing(run: Callable[[Tx, Sequence[Job]], None], *, batch_max: int = 1) -> Handlers:
+    return Handlers.of(Handler(kind="billing.try", in_transaction=run, batch_max=batch_max))
 
 
 def test_two_silent_workers_with_the_same_wish_are_both_given_up(

@@ -48,6 +48,7 @@ class Turmoil:
             return event
 
     def facts(self, dice: random.Random) -> dict[str, Any]:
+        data: dict[str, Any]
         contract = dice.choice(CONTRACTS)
         now = self.firm.clock.now().isoformat()
         match dice.randrange(8):

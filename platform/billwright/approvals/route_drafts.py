@@ -51,7 +51,11 @@ def route_drafts(tx: Tx, invoice_ids: Sequence[UUID]) -> None:
         moves.append({"b_id": row.id, "phase": phase, "detail": detail})
         entries.append(
             entry_values(
-                tx, "invoice.routed", "invoice", row.id, after={"rule": way.rule, "phase": phase, "detail": detail}
+                tx,
+                "invoice.routed",
+                "invoice",
+                row.id,
+                after={"rule": way.rule, "steps": list(way.steps), "phase": phase, "detail": detail},
             )
         )
         if detail == "approved":
