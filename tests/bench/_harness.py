@@ -21,7 +21,7 @@ from billwright.kernel.ids import new_id
 from billwright.kernel.settings import Settings, read_settings
 from billwright.tenancy.database import Database
 from billwright.tenancy.transaction import Tenant
-from billwright.web.main import database_of
+from billwright.web.composition import database_of
 from billwright_migrations.run import upgrade_control
 from billwright_tenants.apply import apply_blueprint
 from billwright_tenants.blueprint import Blueprint, PartnerBlueprint

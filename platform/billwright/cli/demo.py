@@ -15,7 +15,7 @@ from billwright.cli.demo_report import show_firms, show_log_ins
 from billwright.kernel.settings import Settings
 from billwright.tenancy.database import Database
 from billwright.tenancy.directory import load_tenant
-from billwright.web.main import database_of
+from billwright.web.composition import database_of
 
 HTTP_TIMEOUT_S = 60
 

@@ -7,10 +7,9 @@ import click
 from billwright.cli.processes import settings_with_servers, stop_on_signals
 from billwright.jobs.broker import dispatch, make_broker
 from billwright.jobs.handlers import QUEUES, Handlers
-from billwright.web.composition import all_handlers
+from billwright.web.composition import all_handlers, database_of
 from billwright.web.housekeeping import housekeeping
 from billwright.web.logging import configure_logging
-from billwright.web.main import database_of
 
 
 @click.command()

@@ -24,8 +24,7 @@ from billwright.kernel.settings import Settings, read_settings
 from billwright.tenancy.database import Database
 from billwright.tenancy.directory import load_tenant
 from billwright.tenancy.transaction import Tenant
-from billwright.web.composition import spine_handlers, subscriptions
-from billwright.web.main import database_of
+from billwright.web.composition import database_of, spine_handlers, subscriptions
 from billwright_migrations.run import upgrade_all
 from billwright_tenants.apply import apply_blueprint
 from billwright_tenants.blueprint import Blueprint

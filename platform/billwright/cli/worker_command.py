@@ -6,9 +6,8 @@ from billwright.cli.processes import settings_with_servers, stop_on_signals
 from billwright.jobs.broker import declare_actor, make_broker, work
 from billwright.jobs.handlers import QUEUES
 from billwright.kernel.errors import SettingsInvalidError
-from billwright.web.composition import all_handlers
+from billwright.web.composition import all_handlers, database_of
 from billwright.web.logging import configure_logging
-from billwright.web.main import database_of
 
 
 @click.command()

@@ -4,23 +4,21 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from types import ModuleType
-from typing import Any, Final
-
-from litestar import Controller
+from typing import TYPE_CHECKING, Any, Final
 
 from billwright.delivery.send_mail import Post
 from billwright.delivery.smtp import parse_smtp_url
 from billwright.documents.mail import MailRenderer
-from billwright.documents.render import Renderer
 from billwright.documents.store import FileStore
 from billwright.extension.loading import available_connectors
 from billwright.jobs.handlers import Handler, Handlers
 from billwright.kernel.events import DomainEvent, JobSpec, Subscriptions
 from billwright.kernel.settings import Settings
 from billwright.posting.post_invoice import Books
-from billwright.tenancy.database import Database
-from billwright.web.portal import app as portal
-from billwright_tenants import api as onboarding
+from billwright.tenancy.database import Database, open_database
+
+if TYPE_CHECKING:
+    from litestar import Controller
 
 # In the order in which work flows.
 SPINE: Final = ("intake", "billing", "checks", "approvals", "issuing", "receivables")
@@ -48,6 +46,13 @@ def subscriptions(rooms: Sequence[str] = (*SPINE, *AFTER_ISSUE)) -> Subscription
     return Subscriptions(jobs=dict(jobs), inline=dict(inline))
 
 
+def database_of(settings: Settings) -> Database:
+    """The database that the settings name, with all followers of events."""
+    assert settings.database_url is not None, "the commands start or name a database before they need it"
+    database = open_database(settings.database_url, owner_url=settings.database_owner_url, pool_size=settings.pool_size)
+    return database.with_subscriptions(subscriptions())
+
+
 def spine_handlers() -> Handlers:
     """From a stored message to an issued, receivable-open invoice: everything that needs the database alone."""
     handlers: list[Handler] = []
@@ -65,19 +70,21 @@ def all_handlers(settings: Settings, database: Database) -> Handlers:
     return Handlers.of(
         *spine_handlers().by_kind.values(),
         *_jobs("intake").drop_handlers(database, settings.drop),
-        *_jobs("documents").handlers(database, store, Renderer()),
+        *_jobs("documents").handlers(database, store),
         *_jobs("delivery").handlers(post, mails),
         *_jobs("posting").handlers(books),
         *_jobs("collections").mail_handlers(post, mails),
     )
 
 
-def controllers() -> list[type[Controller]]:
-    """Controllers of all rooms, of onboarding, and the portal's."""
+def controllers() -> "list[type[Controller]]":
+    """Controllers of all rooms, of onboarding, and the portal's; loaded here, for workers have no use for them."""
     found: list[type[Controller]] = []
     for room in ROOMS_WITH_API:
         found.extend(import_module(f"billwright.{room}.api").CONTROLLERS)
-    return [*found, *onboarding.CONTROLLERS, *portal.CONTROLLERS]
+    for module in ("billwright_tenants.api", "billwright.web.portal.app"):
+        found.extend(import_module(module).CONTROLLERS)
+    return found
 
 
 def dependencies(settings: Settings) -> dict[str, object]:

@@ -2,20 +2,12 @@
 
 from litestar import Litestar
 
-from billwright.kernel.settings import Settings, read_settings
-from billwright.tenancy.database import Database, open_database
+from billwright.kernel.settings import read_settings
 from billwright.web.app import make_app
-from billwright.web.composition import controllers, dependencies, subscriptions
+from billwright.web.composition import controllers, database_of, dependencies
 from billwright.web.logging import configure_logging
 from billwright.web.portal.app import problem_page
 from billwright.web.services import Services
-
-
-def database_of(settings: Settings) -> Database:
-    """The database that the settings name, with all followers of events."""
-    assert settings.database_url is not None, "the commands start or name a database before they need it"
-    database = open_database(settings.database_url, owner_url=settings.database_owner_url, pool_size=settings.pool_size)
-    return database.with_subscriptions(subscriptions())
 
 
 def create_app() -> Litestar:
