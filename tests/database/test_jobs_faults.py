@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 
-from sqlalchemy import func, insert, select, text
+from sqlalchemy import func, insert, select, text, update
 
 from billwright.billing.tables import InvoiceEventRow
 from billwright.extension.connectors import TransientError
@@ -20,6 +20,7 @@ from billwright.kernel.events import JobSpec
 from billwright.kernel.ids import new_id
 from billwright.tenancy.database import Database
 from billwright.tenancy.sandbox import set_clock
+from billwright.tenancy.tables import TenantRow
 from billwright.tenancy.transaction import Tenant, Tx, control_transaction, transaction
 
 
@@ -32,6 +33,11 @@ def states(database: Database, tenant: Tenant) -> dict[str, int]:
     with control_transaction(database, SYSTEM) as tx:
         query = select(JobRow.state, func.count()).where(JobRow.tenant_id == tenant.id).group_by(JobRow.state)
         return {row[0]: row[1] for row in tx.session.execute(query)}
+
+
+def make_sandbox(database: Database, tenant: Tenant) -> None:
+    with control_transaction(database, SYSTEM) as tx:
+        tx.session.execute(update(TenantRow).where(TenantRow.id == tenant.id).values(sandbox=True))
 
 
 def note(tx: Tx, word: str) -> None:
@@ -113,6 +119,7 @@ def test_a_sandbox_tenant_backs_off_in_real_time(database: Database, tenant: Ten
         if len(tries) == 1:
             raise TransientError("away")
 
+    make_sandbox(database, tenant)
     handlers = Handlers.of(Handler(kind="billing.try", outside=run))
     for years in (-3, 3):
         tries.clear()
@@ -126,6 +133,7 @@ def test_a_sandbox_tenant_backs_off_in_real_time(database: Database, tenant: Ten
 
 
 def test_a_sandbox_timer_waits_for_the_sandbox_clock(database: Database, tenant: Tenant, clock: SetClock) -> None:
+    make_sandbox(database, tenant)
     sandbox = set_clock(database, tenant, clock.moment - timedelta(days=400))
     handlers = doing(lambda _tx, _jobs: None)
     with transaction(database, sandbox, SYSTEM) as tx:

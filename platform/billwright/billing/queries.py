@@ -6,6 +6,7 @@ their projects, then all drafts that may be written, in one statement by identif
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
@@ -58,19 +59,28 @@ def lock_billing(tx: Tx, contract_ids: Sequence[UUID]) -> Locked:
     while moved := former_contracts(tx, wanted):
         wanted |= moved
     anchors = wanted | _projects(tx, wanted)
-    while True:
-        point = tx.session.begin_nested()
+    while (now := _lock_anchors(tx, wanted, anchors)) != anchors:
+        anchors = now
+    return Locked(sorted(wanted), _lock_drafts(tx, wanted))
+
+
+class _MovedError(Exception):
+    """A contract changed its project before it stood still."""
+
+
+def _lock_anchors(tx: Tx, contract_ids: Collection[UUID], anchors: set[UUID]) -> set[UUID]:
+    """Lock ``anchors`` and return what should have been locked. If that differs, the locks are given back: those that
+    are missing must be asked for together with the others, in order, not after them."""
+    now = anchors
+    with suppress(_MovedError), tx.session.begin_nested():
         tx.session.execute(_LOCK, {"ids": sorted(str(anchor) for anchor in anchors)})
         # Contracts do not change under an evaluation either: what it groups by is what it locked by.
-        rows = select(ContractRow.id).where(ContractRow.id.in_(wanted)).order_by(ContractRow.id)
+        rows = select(ContractRow.id).where(ContractRow.id.in_(contract_ids)).order_by(ContractRow.id)
         tx.session.execute(rows.with_for_update(read=True))
-        now = wanted | _projects(tx, wanted)
-        if now == anchors:
-            point.commit()
-            return Locked(sorted(wanted), _lock_drafts(tx, wanted))
-        # A contract changed its project meanwhile. Locks are given back and asked for at once, in order.
-        point.rollback()
-        anchors = now
+        now = {*contract_ids, *_projects(tx, contract_ids)}
+        if now != anchors:
+            raise _MovedError
+    return now
 
 
 def _projects(tx: Tx, contract_ids: Collection[UUID]) -> set[UUID]:
