@@ -28,7 +28,7 @@ run:
 
 test:
 	@.ci/prepare test
-	@$(BIN)/python -m pytest -n 2 $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
 
 # All of them, even if the first one fails: one run shows everything that is to be done.
 CHECKS = "ruff check" "ruff format --check" "mypy" "pyright" "lint-imports"
