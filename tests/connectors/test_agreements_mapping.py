@@ -119,6 +119,7 @@ def test_an_agreement_is_the_buyer_a_project_and_a_contract_as_signed() -> None:
         currency="USD",
         value=Decimal(30000),
         acceptance_settles_after_days=14,
+        grouping="each",
     )
 
 

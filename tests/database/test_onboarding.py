@@ -75,7 +75,13 @@ def schemas(database: Database) -> set[str]:
 
 def roles(database: Database) -> int:
     with database.owner_engine.connect() as connection:
-        return connection.execute(text("SELECT count(*) FROM pg_roles WHERE rolname LIKE 'bw\\_t\\_%'")).scalar_one()
+        # Roles are the cluster's and other workers make theirs: counted are those that something of this database names.
+        query = (
+            "SELECT count(DISTINCT refobjid) FROM pg_shdepend JOIN pg_database ON pg_database.oid = dbid"
+            " JOIN pg_roles ON pg_roles.oid = refobjid"
+            " WHERE datname = current_database() AND rolname LIKE 'bw\\_t\\_%'"
+        )
+        return connection.execute(text(query)).scalar_one()
 
 
 def test_the_example_makes_a_whole_tenant(
