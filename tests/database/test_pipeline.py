@@ -1,7 +1,7 @@
 """From a milestone in a source system to an issued invoice, through the real jobs."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 from sqlalchemy import select
@@ -237,3 +237,15 @@ def test_a_return_needs_a_reason_and_goes_to_the_desk(governed: Firm) -> None:
     assert governed.invoice().detail == "returned"
     with pytest.raises(StepNotOpenError):
         governed.decide(manager)
+
+
+def test_an_acceptance_late_in_the_evening_is_of_the_legal_entitys_day(firm: Firm) -> None:
+    firm.customer()
+    firm.contract()
+    firm.milestone()
+    firm.accept(decided_at="2026-02-28T23:30:00Z")  # half past midnight on 1 March in Berlin
+    with transaction(firm.database, firm.tenant, SYSTEM) as tx:
+        line = tx.session.scalars(select(InvoiceLineRow)).one()
+        content = tx.session.scalars(select(SnapshotRow.content)).one()
+    assert line.service_to == date(2026, 3, 1)
+    assert content["lines"][0]["accepted_on"] == "2026-03-01"

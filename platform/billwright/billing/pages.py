@@ -14,7 +14,7 @@ from billwright.tenancy.base import AnyRow
 from billwright.tenancy.transaction import Tx
 
 ROWS: Final = 50
-HELD: Final = ("blocked", "returned")
+HELD: Final = ("blocked", "returned", "issue_failed")
 IN_APPROVAL: Final = ("awaiting_manager", "awaiting_finance")
 GROUPS: Final[Mapping[str, tuple[str, ColumnElement[bool]]]] = {
     "held": ("Held", InvoiceRow.issued_at.is_(None) & InvoiceRow.detail.in_(HELD)),

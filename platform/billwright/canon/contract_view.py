@@ -74,6 +74,7 @@ def build_view(facts: Facts) -> ContractView:
         time_entries=tuple(_time_entry(row) for row in sorted(facts.time_entries, key=lambda r: (r.worked_on, r.ref))),
         expenses=tuple(_expense(row) for row in sorted(facts.expenses, key=lambda r: (r.spent_on, r.ref))),
         now=facts.now,
+        time_zone=(contract.time_zone if contract else None) or "UTC",
         settlement=facts.settlement,
     )
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Select, literal, select
+from sqlalchemy import Row, ScalarSelect, Select, false, func, literal, select
 
 from billwright.canon.contract_view import Facts, build_view
 from billwright.canon.tables import (
@@ -17,6 +17,7 @@ from billwright.canon.tables import (
     EvidenceRow,
     ExpenseRow,
     ExternalReferenceRow,
+    LegalEntityRow,
     MilestoneRow,
     ProjectRow,
     RateCardRow,
@@ -79,10 +80,24 @@ def _contracts(contract_ids: Sequence[UUID]) -> Select[Any]:
             *table_of(ContractRow).columns,
             CustomerRow.id.is_not(None).label("customer_known"),
             ProjectRow.name.label("project_name"),
+            _time_zone().label("time_zone"),
         )
         .outerjoin(CustomerRow, CustomerRow.id == ContractRow.customer_id)
         .outerjoin(ProjectRow, ProjectRow.id == ContractRow.project_id)
         .where(ContractRow.id.in_(contract_ids))
+    )
+
+
+def _time_zone() -> ScalarSelect[str]:
+    """The zone of the contract's legal entity, or of the tenant's default one when the contract names none."""
+    default = func.coalesce(LegalEntityRow.profile["default"].astext == literal("true"), false())
+    return (
+        select(LegalEntityRow.time_zone)
+        .where((ContractRow.legal_entity == literal("")) | (LegalEntityRow.code == ContractRow.legal_entity))
+        .order_by(default.desc(), LegalEntityRow.id)
+        .limit(1)
+        .correlate(ContractRow)
+        .scalar_subquery()
     )
 
 

@@ -136,6 +136,8 @@ class ContractView:
     time_entries: tuple[TimeEntryView, ...]
     expenses: tuple[ExpenseView, ...]
     now: datetime
+    time_zone: str = "UTC"
+    """IANA name of the legal entity's zone: a moment is a date there."""
     settlement: Mapping[str, tuple[Decimal, str, str]] = field(default_factory=dict)
     """Non-ISO unit -> (rate, settlement currency, source of the rate), as the tenant declared it."""
 

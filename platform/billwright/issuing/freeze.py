@@ -27,7 +27,7 @@ def freeze(
     today: date,
 ) -> InvoiceContent:
     """The content as it will stand for ever: parties, lines with their references, tax breakdown, totals."""
-    lines = _lines(rows, evidence, customer.language)
+    lines = _lines(rows, evidence, customer.language, entity.time_zone)
     taxes = _taxes(lines, invoice.currency)
     net_minor = sum(line.net_minor for line in lines)
     tax_minor = sum(tax.tax_minor for tax in taxes)
@@ -117,14 +117,14 @@ def _described(row: AnyRow, language: str) -> str:
     return description
 
 
-def _lines(rows: Sequence[AnyRow], evidence: Mapping[UUID, str], language: str) -> list[LineContent]:
+def _lines(rows: Sequence[AnyRow], evidence: Mapping[UUID, str], language: str, time_zone: str) -> list[LineContent]:
     by_line: dict[UUID, list[AnyRow]] = {}
     for row in rows:
         by_line.setdefault(row.InvoiceLineRow.id, []).append(row)
-    return [_line(group, evidence, language) for group in by_line.values()]
+    return [_line(group, evidence, language, time_zone) for group in by_line.values()]
 
 
-def _line(group: Sequence[AnyRow], evidence: Mapping[UUID, str], language: str) -> LineContent:
+def _line(group: Sequence[AnyRow], evidence: Mapping[UUID, str], language: str, time_zone: str) -> LineContent:
     row = group[0]
     line: InvoiceLineRow = row.InvoiceLineRow
     clause_title = next((c.get("title", "") for c in row.clauses if c.get("number") == line.clause), "")
@@ -145,10 +145,10 @@ def _line(group: Sequence[AnyRow], evidence: Mapping[UUID, str], language: str) 
         project=row.project_name or "",
         milestone_number=row.milestone_number or "",
         milestone_name=row.milestone_name or "",
-        accepted_on=moment_to_date(row.decided_at),
+        accepted_on=moment_to_date(row.decided_at, time_zone),
         accepted_by=row.decided_by or "",
         change_order=row.order_number or "",
-        change_order_signed_on=moment_to_date(row.signed_at),
+        change_order_signed_on=moment_to_date(row.signed_at, time_zone),
         service_from=line.service_from,
         service_to=line.service_to,
         purchase_order=row.po_number,

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any, Final
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import func, select, text
 
@@ -148,5 +149,6 @@ def open_year(tx: Tx, entity_id: UUID, document_type: str, year: int) -> None:
     tx.session.execute(_NEW_YEAR, {"entity": entity_id, "document_type": document_type, "year": year})
 
 
-def moment_to_date(moment: datetime | None) -> date | None:
-    return moment.date() if moment else None
+def moment_to_date(moment: datetime | None, time_zone: str) -> date | None:
+    """The day of ``moment`` in the legal entity's zone."""
+    return moment.astimezone(ZoneInfo(time_zone)).date() if moment else None

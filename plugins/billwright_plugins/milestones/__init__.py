@@ -6,7 +6,9 @@ was earned and the price in force then. Out: one proposal per milestone, ready o
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import date
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from billwright.extension.hookspecs import hookimpl
 from billwright.extension.views import ContractView, ItemProposal, MilestoneView
@@ -81,7 +83,7 @@ def _proposal(contract: ContractView, milestone: MilestoneView, *, mismatch: boo
         description=_description(milestone, charged),
         unit_price=charged.unit_price,
         amount=charged.money,
-        service_to=earned.moment.date() if earned.moment else None,
+        service_to=_day(contract, earned),
         clause=milestone.clause,
         contract_version_id=version_at(contract, moment),
         change_order_id=(price.change_order_id if price else None) or milestone.change_order_id,
@@ -90,6 +92,15 @@ def _proposal(contract: ContractView, milestone: MilestoneView, *, mismatch: boo
         message_id=(earned.decision.message_id if earned.decision else None) or milestone.message_id,
         look_again_at=earned.look_again_at,
     )
+
+
+def _day(contract: ContractView, earned: Earning) -> date | None:
+    """The day of earning: a decision's moment is a day of the legal entity's zone; due dates and signatures are days already."""
+    if earned.moment is None:
+        return None
+    if earned.decision is None:
+        return earned.moment.date()
+    return earned.moment.astimezone(ZoneInfo(contract.time_zone)).date()
 
 
 def _charge(contract: ContractView, price: Price | None) -> Charge:

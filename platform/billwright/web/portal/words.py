@@ -27,6 +27,7 @@ DETAILS: Final[dict[str, Status]] = {
     "clean": ("Checks passed", "quiet"),
     "blocked": ("Held by a check", "blocked"),
     "returned": ("Returned", "blocked"),
+    "issue_failed": ("Approved, could not be issued", "blocked"),
     "awaiting_manager": ("Waits for manager", "waiting"),
     "awaiting_finance": ("Waits for finance", "waiting"),
     "approved": ("Approved", "done"),
