@@ -1,6 +1,6 @@
 """Accepted milestones (as source messages) to issued, receivable-open invoices through all jobs, without PDF.
 
-Run: ``make bench NAME=pipeline`` (``N=500``: invoices per run). Baseline, on the same server in alternating runs: a psycopg
+Run: ``make bench NAME=pipeline`` (``N=2000``: invoices per run). Baseline, on the same server in alternating runs: a psycopg
 script that writes the least durable rows of the same invoice in one transaction each, on one connection.
 """
 
@@ -160,7 +160,7 @@ def measure(settings: Settings, database: Database, n: int, *, workers: int, bat
 
 
 def main() -> None:
-    n = int(sys.argv[1]) if len(sys.argv) > 1 else 500
+    n = int(sys.argv[1]) if len(sys.argv) > 1 else 2000
     with servers() as (settings, database):
         for batch in [int(each) for each in sys.argv[2:]] or (1, 100):
             for workers in (1, 2):

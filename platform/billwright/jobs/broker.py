@@ -29,7 +29,7 @@ ACTOR: Final = "do_lease"
 TIME_LIMIT_MS: Final = 600_000
 EXPIRE_EVERY_S: Final = 1.0
 IDLE_S: Final = 0.1
-BUSY_S: Final = 0.01
+BUSY_S: Final = 0.03
 BROKER_AWAY_S: Final = 1.0
 # A worker whose database is away asks again after these pauses; then the lease expires and another round decides.
 DATABASE_AWAY_S: Final = (0.2, 1.0, 2.0, 4.0, 8.0)
