@@ -16,6 +16,7 @@ from billwright.web.portal.approval_pages import consequence, label_of
 from billwright.web.portal.invoice_page import InvoiceView, may_decide, read_invoice
 from billwright.web.portal.queries_invoice import audit_of
 from billwright.web.portal.visit import Visit, provide_visit
+from billwright.web.security import content_security_policy
 
 
 class InvoiceController(Controller):
@@ -78,7 +79,14 @@ class InvoiceController(Controller):
         visit.require("invoice:read")
         with transaction(visit.database, visit.here, visit.actor, read_only=True) as tx:
             document = get_document(tx, read("inv", invoice_id))
-        headers = {"Content-Disposition": f"inline; filename*=UTF-8''{quote(document.name)}"}
+        # Shown in a frame of our own page; browsers' viewers style themselves inline.
+        policy = content_security_policy(
+            {"frame-ancestors": "'self'", "style-src": "'unsafe-inline'", "object-src": "'self'"}
+        )
+        headers = {
+            "Content-Disposition": f"inline; filename*=UTF-8''{quote(document.name)}",
+            "Content-Security-Policy": policy,
+        }
         body = store.read(visit.here.id, document.sha256)
         return Response(body, media_type=document.media_type, headers=headers)
 
