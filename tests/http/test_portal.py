@@ -11,9 +11,10 @@ from sqlalchemy import event, insert, select, update
 
 from billwright.approvals.tables import ApprovalStepRow
 from billwright.documents.store import FileStore
+from billwright.documents.tables import DocumentRow
 from billwright.identity.tables import AccessGrantRow
 from billwright.kernel.actor import SYSTEM
-from billwright.kernel.ids import show
+from billwright.kernel.ids import new_id, show
 from billwright.tenancy.configuration import TenantConfiguration
 from billwright.tenancy.database import Database
 from billwright.tenancy.tables import HostNameRow, PartnerRow, TenantRow
@@ -36,6 +37,7 @@ class Visitor:
     """A browser's view of the portal: cookies are kept, forms carry the token."""
 
     client: TestClient[Litestar]
+    store: FileStore
     csrf: str = ""
 
     def get(self, path: str, **headers: str) -> tuple[int, str]:
@@ -67,11 +69,9 @@ def firm(make_firm: Callable[[TenantConfiguration], Firm]) -> Firm:
 def visit(firm: Firm, people: People, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Visitor]]:
     """``visit(email, *roles, tenant=...)``: logged in through the form, or a stranger without an e-mail."""
     settings = settings_for(tmp_path_factory.mktemp("portal"))
+    store = FileStore(settings.files)
     services = Services(
-        settings=settings,
-        database=firm.database,
-        problem_page=problem_page,
-        dependencies={"store": FileStore(settings.files)},
+        settings=settings, database=firm.database, problem_page=problem_page, dependencies={"store": store}
     )
     opened = []
 
@@ -79,7 +79,7 @@ def visit(firm: Firm, people: People, tmp_path_factory: pytest.TempPathFactory) 
         context = client_of(make_app(services, CONTROLLERS))
         client = context.__enter__()
         opened.append(context)
-        visitor = Visitor(client)
+        visitor = Visitor(client, store)
         if email:
             people.person(email, *roles, tenant=tenant)
             status, where = visitor.post(f"/p/{people.partner_slug}/login", email=email, password=PASSWORD)
@@ -289,3 +289,22 @@ def test_every_page_takes_few_queries(firm: Firm, visit: Callable[..., Visitor],
         event.remove(database.engine, "before_cursor_execute", count)
     too_many = {path: count for path, count in taken.items() if count > QUERIES_MAX + FINDING_OUT}
     assert too_many == {}, taken
+
+
+def test_the_stored_pdf_is_shown_in_our_own_page_and_in_no_other(firm: Firm, visit: Callable[..., Visitor]) -> None:
+    clerk = visit("clerk@acme.example", "billing_clerk", tenant=firm.tenant)
+    invoice_id, body = firm.invoices()[0].id, b"%PDF-1.7 stored"
+    path = f"/t/{firm.tenant.slug}/invoices/{show('inv', invoice_id)}"
+    assert "<iframe" not in clerk.get(path)[1]
+    document = {
+        "id": new_id(), "subject_id": invoice_id, "kind": "invoice_pdf", "name": "A-1.pdf", "media_type": "application/pdf",
+        "sha256": clerk.store.put(firm.tenant.id, body), "size_bytes": len(body), "content_sha256": "0" * 64, "pages": 1,
+        "made_at": firm.clock.now(),
+    }  # fmt: skip
+    with transaction(firm.database, firm.tenant, SYSTEM) as tx:
+        tx.session.execute(insert(DocumentRow), [document])
+    assert f'<iframe src="{path}/pdf#view=FitH"' in clerk.get(path)[1]
+    answer = clerk.client.get(f"{path}/pdf")
+    assert (answer.status_code, answer.content) == (200, body)
+    assert "frame-ancestors 'self'" in answer.headers["content-security-policy"]
+    assert "frame-ancestors 'none'" in clerk.client.get(path).headers["content-security-policy"]
