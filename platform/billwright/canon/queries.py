@@ -80,7 +80,7 @@ def _contracts(contract_ids: Sequence[UUID]) -> Select[Any]:
             *table_of(ContractRow).columns,
             CustomerRow.id.is_not(None).label("customer_known"),
             ProjectRow.name.label("project_name"),
-            _time_zone().label("time_zone"),
+            zone_of_contract().label("time_zone"),
         )
         .outerjoin(CustomerRow, CustomerRow.id == ContractRow.customer_id)
         .outerjoin(ProjectRow, ProjectRow.id == ContractRow.project_id)
@@ -88,7 +88,7 @@ def _contracts(contract_ids: Sequence[UUID]) -> Select[Any]:
     )
 
 
-def _time_zone() -> ScalarSelect[str]:
+def zone_of_contract() -> ScalarSelect[str]:
     """The zone of the contract's legal entity, or of the tenant's default one when the contract names none."""
     default = func.coalesce(LegalEntityRow.profile["default"].astext == literal("true"), false())
     return (

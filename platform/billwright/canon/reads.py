@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import Select, select
 
 from billwright.canon.contract_view import Facts, build_view
+from billwright.canon.queries import zone_of_contract
 from billwright.canon.tables import (
     AcceptanceRow,
     ChangeOrderRow,
@@ -40,13 +41,14 @@ def projects() -> Select[Any]:
 
 
 def contracts() -> Select[Any]:
-    """Contracts with ``customer_name``, ``project_name`` and whether the customer has arrived."""
+    """Contracts with ``customer_name``, ``project_name``, ``time_zone`` and whether the customer has arrived."""
     return (
         select(
             *table_of(ContractRow).columns,
             CustomerRow.name.label("customer_name"),
             CustomerRow.id.is_not(None).label("customer_known"),
             ProjectRow.name.label("project_name"),
+            zone_of_contract().label("time_zone"),
         )
         .outerjoin(CustomerRow, CustomerRow.id == ContractRow.customer_id)
         .outerjoin(ProjectRow, ProjectRow.id == ContractRow.project_id)
