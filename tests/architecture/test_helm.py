@@ -46,7 +46,7 @@ ELABORATE: dict[str, Any] = {
     "priorityClassName": "high",
     "ingress": {"enabled": True, "hosts": [{"name": "*.billing.example", "tlsSecretName": "wildcard"}]},
 }
-SCENARIOS = ["default", "northwind-msp", "alpine-it", "trial", "elaborate"]
+SCENARIOS = ["default", "northwind", "alpenrand", "trial", "elaborate"]
 Object = dict[str, Any]
 
 
@@ -353,7 +353,7 @@ def test_migrations_run_first_and_need_nothing_of_the_release(scenario: str) -> 
     assert pod["serviceAccountName"] not in made
 
 
-@pytest.mark.parametrize("scenario", ["northwind-msp", "alpine-it", "elaborate"])
+@pytest.mark.parametrize("scenario", ["northwind", "alpenrand", "elaborate"])
 def test_ingress_serves_the_partners_hosts_over_tls_and_hides_metrics(scenario: str) -> None:
     [ingress] = of_kind(scenario, "Ingress")
     hosts = [host["name"] for host in values_of(scenario)["ingress"]["hosts"]]
