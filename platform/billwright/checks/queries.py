@@ -186,7 +186,7 @@ def _totals(tx: Tx, contract_ids: Sequence[UUID]) -> dict[UUID, tuple[AnyRow, De
         )
         .order_by(ChangeOrderRow.signed_at)
     )
-    after: dict[UUID, Decimal | None] = {contract: value for contract, value in tx.session.execute(orders)}  # noqa: C416  # rows are no pairs to dict()
+    after = {row.contract_id: row.value_after for row in tx.session.execute(orders)}
     return {row.id: (row, after.get(row.id, row.value)) for row in tx.session.execute(contracts)}
 
 
