@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import TextClause, text
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from billwright.jobs.handlers import Job
@@ -125,6 +126,7 @@ _NEXT: Final = text(
     """
 )
 SILENT_MAX: Final = 10
+LOOKS_MAX: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,17 +202,36 @@ def mark_done(session: Session, now: datetime, tenant_id: UUID, lease_id: UUID, 
 def give_back(session: Session, now: datetime, lease_id: UUID, job_id: UUID, **columns: Any) -> None:
     """End a failed attempt: ``state`` retry or dead, with ``run_at`` and what went wrong."""
     defaults = {"error_class": None, "error": None, "traceback": None, "request": None, "response": None}
-    session.execute(_BACK, {**defaults, **columns, "now": now, "lease": lease_id, "id": job_id})
+    _return_to_line(session, _BACK, {**defaults, **columns, "now": now, "lease": lease_id, "id": job_id})
 
 
 def expire_leases(session: Session, now: datetime) -> int:
     """Give jobs of workers that went silent to others."""
-    return int(session.execute(EXPIRED, {"now": now, "silent_max": SILENT_MAX}).rowcount)  # type: ignore[attr-defined]  # CursorResult of an UPDATE
+    return _return_to_line(session, EXPIRED, {"now": now, "silent_max": SILENT_MAX})
 
 
 def unlease(session: Session, lease_id: UUID) -> None:
     """Take a lease back that nobody was told of; it does not count as an attempt."""
-    session.execute(_UNLEASE, {"lease": lease_id})
+    _return_to_line(session, _UNLEASE, {"lease": lease_id})
+
+
+def _return_to_line(session: Session, statement: TextClause, parameters: dict[str, Any]) -> int:
+    """Put leased jobs back where one key waits once; return how many rows changed.
+
+    The same wish may be written between the statement's look and its own write: the unique index then stops the
+    statement, and a second look sees the row. Each turn means that somebody else's wish was committed.
+    """
+    for _ in range(LOOKS_MAX - 1):
+        try:
+            with session.begin_nested():
+                return _changed(session, statement, parameters)
+        except IntegrityError:
+            continue
+    return _changed(session, statement, parameters)
+
+
+def _changed(session: Session, statement: TextClause, parameters: dict[str, Any]) -> int:
+    return int(session.execute(statement, parameters).rowcount)  # type: ignore[attr-defined]  # CursorResult of an UPDATE
 
 
 @dataclass(frozen=True, slots=True)
