@@ -819,3 +819,41 @@ CREATE TRIGGER guard_issued BEFORE INSERT OR UPDATE OR DELETE ON allocation
         FOR EACH ROW EXECUTE FUNCTION guard_issued_part();
 
 INSERT INTO alembic_version (version_num) VALUES ('0001') RETURNING alembic_version.version_num;
+
+-- Running upgrade 0001 -> 0002
+
+CREATE TABLE waiver (
+    id UUID NOT NULL, 
+    invoice_id UUID NOT NULL, 
+    finding_id UUID NOT NULL, 
+    rule TEXT NOT NULL, 
+    code TEXT NOT NULL, 
+    subject TEXT NOT NULL, 
+    message TEXT NOT NULL, 
+    content_sha256 TEXT NOT NULL, 
+    state TEXT NOT NULL, 
+    reason TEXT NOT NULL, 
+    evidence TEXT NOT NULL, 
+    asked_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    asked_by UUID NOT NULL, 
+    asked_by_name TEXT NOT NULL, 
+    asked_by_email TEXT, 
+    decided_at TIMESTAMP WITH TIME ZONE, 
+    decided_by UUID, 
+    decided_by_name TEXT, 
+    decided_by_email TEXT, 
+    decision_reason TEXT, 
+    dropped_at TIMESTAMP WITH TIME ZONE, 
+    dropped_why TEXT, 
+    CONSTRAINT pk_waiver PRIMARY KEY (id)
+);
+
+CREATE INDEX ix_waiver_invoice_id ON waiver (invoice_id);
+
+CREATE INDEX ix_waiver_waiting ON waiver (asked_at) WHERE state = 'waiting';
+
+CREATE UNIQUE INDEX uq_waiver_open_finding ON waiver (finding_id) WHERE state IN ('waiting', 'granted');
+
+ALTER TABLE invoice ADD COLUMN content_version BIGINT DEFAULT '1' NOT NULL;
+
+UPDATE alembic_version SET version_num='0002' WHERE alembic_version.version_num = '0001';

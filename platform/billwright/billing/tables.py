@@ -48,7 +48,11 @@ class BillableItemRow(TenantBase):
 
 
 class InvoiceRow(TenantBase):
-    """An invoice from draft on. ``phase`` is what people see, ``detail`` what is going on. Drafts have no number."""
+    """An invoice from draft on. ``phase`` is what people see, ``detail`` what is going on. Drafts have no number.
+
+    ``content_version`` says by which recipe ``content_sha256`` was made (billing/content.py); a release that does not
+    know the column makes it by the first.
+    """
 
     __tablename__ = "invoice"
     __table_args__ = (
@@ -71,6 +75,7 @@ class InvoiceRow(TenantBase):
     tax_minor: Mapped[int]
     gross_minor: Mapped[int]
     content_sha256: Mapped[str]
+    content_version: Mapped[int] = mapped_column(server_default="1")
     payment_terms_days: Mapped[int]
     due_on: Mapped[date | None]
     issued_on: Mapped[date | None]

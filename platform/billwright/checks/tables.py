@@ -1,10 +1,10 @@
-"""Findings and exceptions."""
+"""Findings, exceptions and waivers."""
 
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Index, text
+from sqlalchemy import CheckConstraint, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from billwright.tenancy.base import TenantBase
@@ -57,3 +57,45 @@ class ExceptionRow(TenantBase):
     due_at: Mapped[datetime]
     closed_at: Mapped[datetime | None]
     closed_how: Mapped[str | None]
+
+
+class WaiverRow(TenantBase):
+    """A person asks to let one blocking finding pass, a second person decides. States: waiting, granted, refused, dropped.
+
+    Bound to the finding that was looked at (its words with it) and to the hash of the content that it spoke of.
+    """
+
+    __tablename__ = "waiver"
+    __table_args__ = (
+        CheckConstraint("decided_by <> asked_by", name="decided_by_another"),
+        Index("ix_waiver_invoice_id", "invoice_id"),
+        Index("ix_waiver_waiting", "asked_at", postgresql_where=text("state = 'waiting'")),
+        Index(
+            "uq_waiver_open_finding",
+            "finding_id",
+            unique=True,
+            postgresql_where=text("state IN ('waiting', 'granted')"),
+        ),
+    )
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    invoice_id: Mapped[UUID]
+    finding_id: Mapped[UUID]
+    rule: Mapped[str]
+    code: Mapped[str]
+    subject: Mapped[str]
+    message: Mapped[str]
+    content_sha256: Mapped[str]
+    state: Mapped[str]
+    reason: Mapped[str]
+    evidence: Mapped[str]
+    asked_at: Mapped[datetime]
+    asked_by: Mapped[UUID]
+    asked_by_name: Mapped[str]
+    asked_by_email: Mapped[str | None]
+    decided_at: Mapped[datetime | None]
+    decided_by: Mapped[UUID | None]
+    decided_by_name: Mapped[str | None]
+    decided_by_email: Mapped[str | None]
+    decision_reason: Mapped[str | None]
+    dropped_at: Mapped[datetime | None]
+    dropped_why: Mapped[str | None]
