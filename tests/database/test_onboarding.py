@@ -1,17 +1,14 @@
-"""Applying a blueprint: all or nothing, again and again, with every problem told."""
+"""Applying a blueprint, again and again: what it makes, what it changes, what it keeps and what it refuses."""
 
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from datetime import UTC, datetime
-from importlib.resources import files
 from typing import Any
 from uuid import UUID
 
-import msgspec
 import pytest
 import yaml
-from sqlalchemy import Engine, event, insert, select, text
+from sqlalchemy import select, text
 
 from billwright.audit.tables import AuditEntryRow, ControlAuditEntryRow
 from billwright.canon.tables import LegalEntityRow
@@ -29,59 +26,15 @@ from billwright.tenancy.database import Database
 from billwright.tenancy.provision import schema_of
 from billwright.tenancy.secrets import open_sealed
 from billwright.tenancy.tables import HostNameRow, TenantRow
-from billwright.tenancy.transaction import Tenant, control_transaction, transaction
+from billwright.tenancy.transaction import control_transaction, transaction
 from billwright_tenants.apply import Applied, apply_blueprint
 from billwright_tenants.blueprint import Blueprint
 from billwright_tenants.errors import BlueprintConflictError, BlueprintInvalidError
-from billwright_tenants.reading import convert, read_yaml
+from billwright_tenants.reading import convert
 from support.http import People
+from support.onboarding import EXAMPLE, MASTER_KEY, apply, raw, read, slug
 
-MASTER_KEY = "a master key for tests, long enough"
-EXAMPLE = files("billwright_tenants").joinpath("blueprints/example.yaml").read_text(encoding="utf-8")
-
-
-@pytest.fixture
-def slug(partner_id: UUID) -> str:
-    return f"t-{partner_id.hex[-12:]}"
-
-
-@pytest.fixture
-def raw(slug: str) -> dict[str, Any]:
-    """The example as plain data under a slug of this test, with numbers still as text."""
-    loaded: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(read_yaml(EXAMPLE, Blueprint)))
-    loaded["tenant"]["slug"] = slug
-    return loaded
-
-
-@pytest.fixture
-def apply(database: Database, people: People) -> Callable[..., Applied]:
-    def run(raw: dict[str, Any], **options: Any) -> Applied:
-        options.setdefault("actor", operator())
-        options.setdefault("master_key", MASTER_KEY)
-        return apply_blueprint(database, people.partner_slug, convert(raw, Blueprint), **options)
-
-    return run
-
-
-def read(database: Database, tenant: Tenant, statement: Any) -> list[Any]:
-    with transaction(database, tenant, SYSTEM, read_only=True) as tx:
-        return list(tx.session.scalars(statement))
-
-
-def schemas(database: Database) -> set[str]:
-    with database.owner_engine.connect() as connection:
-        return set(connection.execute(text("SELECT nspname FROM pg_namespace WHERE nspname LIKE 't\\_%'")).scalars())
-
-
-def roles(database: Database) -> int:
-    with database.owner_engine.connect() as connection:
-        # Roles are the cluster's and other workers make theirs: counted are those that something of this database names.
-        query = (
-            "SELECT count(DISTINCT refobjid) FROM pg_shdepend JOIN pg_database ON pg_database.oid = dbid"
-            " JOIN pg_roles ON pg_roles.oid = refobjid"
-            " WHERE datname = current_database() AND rolname LIKE 'bw\\_t\\_%'"
-        )
-        return connection.execute(text(query)).scalar_one()
+__all__ = ["apply", "raw", "slug"]
 
 
 def test_the_example_makes_a_whole_tenant(
@@ -171,76 +124,6 @@ def test_a_change_is_named_and_recorded(
     assert apply(raw).changes == [f"host {slug}.example removed"]
 
 
-def test_a_dry_run_shows_the_changes_and_makes_none(
-    database: Database, apply: Callable[..., Applied], raw: dict[str, Any]
-) -> None:
-    before = schemas(database), roles(database)
-    planned = apply(raw, dry_run=True)
-    assert planned.created
-    assert (schemas(database), roles(database)) == before
-    with control_transaction(database, SYSTEM) as tx:
-        assert tx.session.get(TenantRow, planned.tenant.id) is None
-
-    made = apply(raw)
-    assert made.changes == planned.changes
-    raw["tenant"]["plan"] = "premium"
-    assert apply(raw, dry_run=True).changes == ["plan: 'standard' -> 'premium'"]
-    assert apply(raw, dry_run=True).changes == ["plan: 'standard' -> 'premium'"]
-
-
-@pytest.fixture
-def failing_at(migrated_database: Database) -> Iterator[Callable[[str], None]]:
-    """Make the database refuse the first statement that holds a text."""
-    engine: Engine = migrated_database.owner_engine
-    wanted: list[str] = []
-
-    def refuse(_connection: object, cursor: Any, statement: str, *_rest: object) -> None:
-        if wanted and wanted[0] in statement:
-            cursor.execute("SELECT 1 / 0")
-
-    event.listen(engine, "before_cursor_execute", refuse)
-    yield wanted.append
-    event.remove(engine, "before_cursor_execute", refuse)
-
-
-@pytest.mark.parametrize(
-    "where",
-    [
-        "GRANT USAGE ON SCHEMA",
-        "INSERT INTO control.tenant",
-        "INSERT INTO control.membership",
-        "INSERT INTO legal_entity",
-        "INSERT INTO number_series",
-        "INSERT INTO connection",
-        "INSERT INTO configuration",
-        "INSERT INTO control.audit_entry",
-    ],
-)
-def test_whatever_fails_nothing_is_left(
-    database: Database,
-    apply: Callable[..., Applied],
-    raw: dict[str, Any],
-    failing_at: Callable[[str], None],
-    where: str,
-    partner_id: UUID,
-) -> None:
-    before = schemas(database), roles(database)
-    failing_at(where)
-    with pytest.raises(Exception, match="division by zero"):
-        apply(raw)
-    assert (schemas(database), roles(database)) == before
-    with control_transaction(database, SYSTEM) as tx:
-        assert tx.session.scalars(select(TenantRow.id).where(TenantRow.partner_id == partner_id)).all() == []
-        assert tx.session.scalars(select(PersonRow.id).where(PersonRow.partner_id == partner_id)).all() == []
-
-
-def test_two_at_once_make_one_tenant(apply: Callable[..., Applied], raw: dict[str, Any]) -> None:
-    with ThreadPoolExecutor(3) as pool:
-        applied = list(pool.map(lambda _: apply(raw), range(3)))
-    assert sorted(each.created for each in applied) == [False, False, True]
-    assert len({each.tenant.id for each in applied}) == 1
-
-
 def test_secrets_are_sealed_and_kept_when_left_out(
     database: Database, apply: Callable[..., Applied], raw: dict[str, Any]
 ) -> None:
@@ -276,61 +159,6 @@ def test_a_password_is_set_once(
         database, email="admin@harbour.example", password="first password here", partner_slug=people.partner_slug
     )
     assert opened.secret
-
-
-def test_a_pattern_changes_only_before_the_first_number(
-    database: Database, apply: Callable[..., Applied], raw: dict[str, Any]
-) -> None:
-    from billwright.billing.tables import InvoiceRow
-    from billwright.kernel.ids import new_id
-
-    tenant = apply(raw).tenant
-    series = raw["legal_entities"][0]["series"]
-    series[0]["pattern"] = "INV-{number}"
-    assert apply(raw).changes == ["legal entity HC-DE: series HC-{year}-{number:05d} -> INV-{number}"]
-    rows = read(database, tenant, select(NumberSeriesRow).where(NumberSeriesRow.document_type == "invoice"))
-    assert [(row.year, row.pattern) for row in rows] == [(0, "INV-{number}")]
-
-    (entity,) = read(database, tenant, select(LegalEntityRow))
-    with transaction(database, tenant, SYSTEM) as tx:
-        values: dict[str, Any] = {
-            "id": new_id(),
-            "legal_entity_id": entity.id,
-            "document_type": "invoice",
-            "number": "INV-1",
-            "sequence_number": 1,
-            "number_year": 0,
-            "issued_at": tx.now,
-            "issued_on": tx.now.date(),
-            "due_on": tx.now.date(),
-        }
-        tx.session.execute(insert(InvoiceRow), [{**_blank(InvoiceRow, tx.now), **values}])
-    series[0]["pattern"] = "OTHER-{number}"
-    with pytest.raises(BlueprintConflictError, match="stays"):
-        apply(raw)
-
-
-def _blank(table: Any, now: datetime) -> dict[str, Any]:
-    """A value for each column that must have one."""
-    blank: dict[type, Any] = {str: "x", int: 0, UUID: UUID(int=1), datetime: now, list: [], dict: {}}
-    columns = [each for each in table.__table__.columns if not each.nullable and each.server_default is None]
-    return {each.name: blank.get(each.type.python_type, now.date()) for each in columns}
-
-
-def test_every_entity_has_both_series_with_numbers_of_its_own(
-    database: Database, apply: Callable[..., Applied], raw: dict[str, Any]
-) -> None:
-    second = {**raw["legal_entities"][0], "code": "HC-AT", "country": "AT", "default": False, "series": []}
-    raw["legal_entities"].append(second)
-    tenant = apply(raw).tenant
-    patterns = read(database, tenant, select(NumberSeriesRow.pattern))
-    assert sorted(patterns) == [
-        "HC-AT-CN-{year}-{number:05d}",
-        "HC-AT-{year}-{number:05d}",
-        "HC-CN-{year}-{number:04d}",
-        "HC-{year}-{number:05d}",
-    ]
-    assert apply(raw).changes == []
 
 
 def test_a_sandbox_has_a_clock_of_its_own_for_life(
