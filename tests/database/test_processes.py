@@ -218,6 +218,7 @@ def start_and_end(everything: Processes, number: signal.Signals, status: int) ->
     found = [up.pid, *descendants(up.pid)]
     try:
         assert len(found) > len(("up", "PostgreSQL", "Redis", "api", "dispatcher", "worker"))
+        assert everything.server_names() == ["web"]
         up.send_signal(number)
         assert up.wait(PATIENCE_S) == status
     finally:

@@ -151,7 +151,8 @@ def test_every_answer_has_the_security_headers(client: TestClient[Litestar], pat
     assert headers["referrer-policy"] == "same-origin"
     assert "strict-transport-security" not in headers
     assert re.fullmatch(r"[0-9a-f]{32}", headers["x-trace-id"])
-    assert not re.search("billwright|litestar", str(headers.raw), re.IGNORECASE)
+    assert headers["server"] == "web"
+    assert not re.search("billwright|litestar|granian|python", str(headers.raw), re.IGNORECASE)
 
 
 def test_https_is_made_to_stay(make_client: Callable[..., TestClient[Litestar]]) -> None:

@@ -128,6 +128,12 @@ class Processes:
         except OSError:
             return False
 
+    def server_names(self) -> list[str]:
+        """What answers over the wire call the HTTP server."""
+        url = f"http://127.0.0.1:{self.environment['BILLWRIGHT_PORT']}/health/live"
+        with urllib.request.urlopen(url, timeout=5) as answer:
+            return list(answer.headers.get_all("server", []))
+
 
 @dataclass(frozen=True)
 class Office:

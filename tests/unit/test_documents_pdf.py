@@ -1,25 +1,29 @@
 """What the PDF says and is: read back from the bytes, not from the template."""
 
+import io
 import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import pikepdf
 import pypdfium2
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from billwright.documents.format import LANGUAGES
 from billwright.documents.page import InvoicePage, invoice_page
-from billwright.documents.pdfa import archival_problems
+from billwright.documents.pdfa import PRODUCER, archival_problems
 from billwright.documents.render import Renderer
 from billwright.issuing.content import InvoiceContent
 from billwright.kernel.brand import Brand
 from support.invoice_contents import ALDERGATE, KESTREL, content, line
 
 NUMBER = "NW-2026-0042"
+VENDORS = re.compile("billwright|weasyprint|pydyf|pikepdf|qpdf", re.IGNORECASE)
 
 
 @pytest.fixture(scope="module")
@@ -128,9 +132,43 @@ def test_two_brands_look_like_two_firms_and_nothing_leaks(renderer: Renderer) ->
         everything = (facts + " ".join(pages_of(pdf))).lower()
         assert own.name.split()[0].lower() in everything
         assert other.name.split()[0].lower() not in everything
-        assert "billwright" not in everything
-        assert b"billwright" not in pdf.lower()
+        assert not VENDORS.search(everything)
+        assert not VENDORS.search(unpacked(pdf))
     assert colours(a) != colours(b)
+
+
+def unpacked(pdf: bytes) -> str:
+    """The file with every stream that has no image or font filter of its own laid open, as text."""
+    opened = io.BytesIO()
+    with pikepdf.open(io.BytesIO(pdf)) as document:
+        document.save(
+            opened,
+            stream_decode_level=pikepdf.StreamDecodeLevel.generalized,
+            object_stream_mode=pikepdf.ObjectStreamMode.disable,
+        )
+    return opened.getvalue().decode("latin-1")
+
+
+@pytest.mark.parametrize("name", ["Müller & Söhne", 'The "Only" <Firm> \'s', "株式会社"])
+def test_the_file_names_the_brand_as_its_maker(renderer: Renderer, name: str) -> None:
+    pdf = renderer.render_invoice(make(content(1), structs.replace(ALDERGATE, name=name)), template_set="modern")
+
+    with pikepdf.open(io.BytesIO(pdf)) as document:
+        assert str(document.docinfo["/Producer"]) == name
+        with document.open_metadata() as metadata:
+            assert metadata[PRODUCER] == name
+    assert archival_problems(pdf) == []
+
+
+def test_two_makers_in_one_file_are_found(renderer: Renderer) -> None:
+    changed = io.BytesIO()
+    with pikepdf.open(io.BytesIO(renderer.render_invoice(make(content(1)), template_set="modern"))) as document:
+        document.docinfo["/Producer"] = "Somebody else"
+        document.save(changed)
+
+    assert "The XMP metadata and the document information name different producers." in archival_problems(
+        changed.getvalue()
+    )
 
 
 def colours(pdf: bytes) -> set[tuple[int, ...]]:

@@ -6,6 +6,7 @@ from typing import Final
 import pikepdf
 
 NAMESPACE: Final = "{http://www.aiim.org/pdfa/ns/id/}"
+PRODUCER: Final = "{http://ns.adobe.com/pdf/1.3/}Producer"
 FORBIDDEN_KEYS: Final = ("/JS", "/JavaScript", "/Launch", "/OpenAction", "/AA")
 FONT_FILES: Final = ("/FontFile", "/FontFile2", "/FontFile3")
 
@@ -27,6 +28,8 @@ def archival_problems(pdf: bytes) -> list[str]:
         with document.open_metadata() as metadata:
             if (metadata.get(f"{NAMESPACE}part"), metadata.get(f"{NAMESPACE}conformance")) != ("3", "B"):
                 problems.append("The XMP metadata does not say PDF/A-3, conformance B.")
+            if metadata.get(PRODUCER) != str(document.docinfo.get("/Producer")):
+                problems.append("The XMP metadata and the document information name different producers.")
         if "/ID" not in document.trailer:
             problems.append("The trailer has no file identifier.")
         return problems + _object_problems(document)

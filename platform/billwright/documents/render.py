@@ -14,6 +14,7 @@ from weasyprint.text.fonts import FontConfiguration
 from billwright.documents.confined import ConfinedProcess, Limits
 from billwright.documents.fetch import ClosedFetcher, SourceRefusedError, font_faces
 from billwright.documents.page import InvoicePage
+from billwright.documents.producer import name_producer
 from billwright.documents.sets import check_set, environment, fill, refusal
 from billwright.kernel.brand import Brand, mix, text_on
 
@@ -102,19 +103,21 @@ class Renderer:
         known = {**assets, LOGO: page.brand.logo_svg.encode()} if page.brand.logo_svg else assets
         with self._lock:
             try:
-                return self._write(text, self._stylesheet(page, template_set), ClosedFetcher(known))
+                stylesheet = self._stylesheet(page, template_set)
+                return self._write(text, stylesheet, ClosedFetcher(known), producer=page.brand.name)
             except SourceRefusedError as error:
                 raise refusal(
                     f"The template loads {error}; only asset:<sha256> of an uploaded image can be loaded."
                 ) from None
 
-    def _write(self, text: str, stylesheet: CSS, fetcher: ClosedFetcher) -> bytes:
+    def _write(self, text: str, stylesheet: CSS, fetcher: ClosedFetcher, *, producer: str) -> bytes:
         pdf = HTML(string=text, url_fetcher=fetcher).write_pdf(
             font_config=self._fonts,
             stylesheets=[stylesheet],
             pdf_variant="pdf/a-3b",
             output_intent=OUTPUT_INTENT,
             color_profiles={OUTPUT_INTENT: self._profile},
+            finisher=lambda _document, pdf: name_producer(pdf, producer),
         )
         if fetcher.refused:
             raise SourceRefusedError(fetcher.refused)

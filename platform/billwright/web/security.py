@@ -18,6 +18,7 @@ from billwright.kernel.paging import LIMIT_MAX
 
 UNSAFE_METHODS: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 JSON_DEPTH_MAX: Final = 64
+SERVER: Final = "web"  # an answer without the header gets the HTTP server's own name
 _STRING: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
 _NOT_BRACKETS: Final = bytes(set(range(256)) - set(b"[]{}"))
 _NAMED: Final = re.compile(r"(?:unknown|required) field `(.+)`")
@@ -44,6 +45,7 @@ def content_security_policy(changes: Mapping[str, str] | None = None) -> str:
 def default_headers(*, https: bool, path: str) -> dict[str, str]:
     """Headers of an answer that the handler did not set itself."""
     headers = {
+        "server": SERVER,
         "content-security-policy": content_security_policy(),
         "x-content-type-options": "nosniff",
         "referrer-policy": "same-origin",
