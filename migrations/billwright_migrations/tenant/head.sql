@@ -857,3 +857,38 @@ CREATE UNIQUE INDEX uq_waiver_open_finding ON waiver (finding_id) WHERE state IN
 ALTER TABLE invoice ADD COLUMN content_version BIGINT DEFAULT '1' NOT NULL;
 
 UPDATE alembic_version SET version_num='0002' WHERE alembic_version.version_num = '0001';
+
+-- Running upgrade 0002 -> 0003
+
+CREATE TABLE saved_view (
+    id UUID NOT NULL, 
+    person_id UUID NOT NULL, 
+    list_name TEXT NOT NULL, 
+    name TEXT NOT NULL, 
+    shared BOOLEAN NOT NULL, 
+    filters JSONB NOT NULL, 
+    columns TEXT[] NOT NULL, 
+    sort_order TEXT NOT NULL, 
+    created_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    updated_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    CONSTRAINT pk_saved_view PRIMARY KEY (id), 
+    CONSTRAINT uq_saved_view_person_id_list_name_name UNIQUE (person_id, list_name, name)
+);
+
+CREATE INDEX ix_saved_view_list ON saved_view (list_name);
+
+CREATE TABLE list_choice (
+    person_id UUID NOT NULL, 
+    list_name TEXT NOT NULL, 
+    columns TEXT[], 
+    view_id UUID, 
+    updated_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    CONSTRAINT pk_list_choice PRIMARY KEY (person_id, list_name), 
+    CONSTRAINT fk_list_choice_view_id FOREIGN KEY(view_id) REFERENCES saved_view (id) ON DELETE SET NULL
+);
+
+CREATE INDEX ix_invoice_updated ON invoice (updated_at, id);
+
+CREATE INDEX ix_receivable_due ON receivable (due_on, id);
+
+UPDATE alembic_version SET version_num='0003' WHERE alembic_version.version_num = '0002';

@@ -60,6 +60,7 @@ class InvoiceRow(TenantBase):
         UniqueConstraint("number"),
         CheckConstraint("(number IS NULL) = (issued_at IS NULL)", name="number_when_issued"),
         Index("ix_invoice_phase", "phase", "updated_at"),
+        Index("ix_invoice_updated", "updated_at", "id"),
         Index("ix_invoice_open_draft", "customer_id", postgresql_where=text("issued_at IS NULL")),
     )
     id: Mapped[UUID] = mapped_column(primary_key=True)

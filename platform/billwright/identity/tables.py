@@ -1,12 +1,16 @@
-"""People and what proves them. All in the control plane; rights are per tenant or per partner, never across."""
+"""People and what proves them, in the control plane; rights are per tenant or per partner, never across.
+
+How people look at a tenant's lists is kept in that tenant: it says what they look for.
+"""
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from billwright.tenancy.base import ControlBase
+from billwright.tenancy.base import ControlBase, TenantBase
 
 
 class PersonRow(ControlBase):
@@ -83,3 +87,31 @@ class AccessGrantRow(ControlBase):
     expires_at: Mapped[datetime]
     revoked_at: Mapped[datetime | None]
     revoked_by: Mapped[str | None]
+
+
+class SavedViewRow(TenantBase):
+    """A named look at a list: filters as its address has them, columns and order. ``shared``: for everybody here."""
+
+    __tablename__ = "saved_view"
+    __table_args__ = (UniqueConstraint("person_id", "list_name", "name"), Index("ix_saved_view_list", "list_name"))
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    person_id: Mapped[UUID]
+    list_name: Mapped[str]
+    name: Mapped[str]
+    shared: Mapped[bool]
+    filters: Mapped[dict[str, Any]]
+    columns: Mapped[list[str]]
+    sort_order: Mapped[str]
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+
+
+class ListChoiceRow(TenantBase):
+    """How one person wants one list: the columns, and the view that it opens with. Null: as the list comes."""
+
+    __tablename__ = "list_choice"
+    person_id: Mapped[UUID] = mapped_column(primary_key=True)
+    list_name: Mapped[str] = mapped_column(primary_key=True)
+    columns: Mapped[list[str] | None]
+    view_id: Mapped[UUID | None] = mapped_column(ForeignKey("saved_view.id", ondelete="SET NULL"))
+    updated_at: Mapped[datetime]

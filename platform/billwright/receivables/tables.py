@@ -19,6 +19,7 @@ class ReceivableRow(TenantBase):
     __table_args__ = (
         Index("ix_receivable_open", "customer_id", "due_on", postgresql_where=text("open_minor <> 0")),
         Index("ix_receivable_number_key", "number_key"),
+        Index("ix_receivable_due", "due_on", "id"),
         UniqueConstraint("invoice_id"),
         CheckConstraint(
             "abs(open_minor) <= abs(gross_minor) AND sign(open_minor) IN (0, sign(gross_minor))", name="open"

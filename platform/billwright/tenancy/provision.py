@@ -20,7 +20,7 @@ APPEND_ONLY: Final = frozenset(
         "external_reference", "invoice_event", "payment_application", "reminder",
     }
 )  # fmt: skip
-DELETABLE: Final = frozenset({"invoice_line", "allocation", "contributor"})
+DELETABLE: Final = frozenset({"invoice_line", "allocation", "contributor", "saved_view"})
 
 
 def schema_of(tenant_id: UUID) -> str:
