@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from importlib.metadata import version
@@ -104,12 +104,12 @@ def processes(settings: Settings, *commands: Sequence[str]) -> Iterator[None]:
             process.wait(timeout=40)
 
 
-def wait_for(condition: Any, *, what: str, within_s: float = 300) -> None:
+def wait_for(condition: Callable[[], object], *, what: str, within_s: float = 300, pause_s: float = 0.01) -> None:
     deadline = time.monotonic() + within_s
     while not condition():
         if time.monotonic() > deadline:
             raise SystemExit(f"{what} did not happen within {within_s} s")
-        time.sleep(0.01)
+        time.sleep(pause_s)
 
 
 def tell(bench: str, **figures: Any) -> None:
