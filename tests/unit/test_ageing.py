@@ -33,7 +33,7 @@ items = st.lists(
 
 @given(items)
 def test_ageing_neither_makes_nor_loses_a_cent(given_items: list[tuple[str, date, int]]) -> None:
-    aged = age(given_items, TODAY)
+    aged = age((currency, (TODAY - due_on).days, minor) for currency, due_on, minor in given_items)
 
     assert {each.currency: each.total_minor for each in aged} == {
         currency: sum(minor for other, _, minor in given_items if other == currency) for currency, _, _ in given_items

@@ -9,9 +9,10 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import msgspec
-from sqlalchemy import Date, Integer, Numeric, cast, func, select, tuple_, type_coerce
+from sqlalchemy import Integer, Numeric, cast, func, select, tuple_, type_coerce
 
 from billwright.billing.tables import InvoiceLineRow, InvoiceRow
+from billwright.canon.local_day import today_of_entity
 from billwright.canon.tables import CustomerRow, LegalEntityRow
 from billwright.collections.position import OpenItem
 from billwright.collections.tables import DisputeRow, ReminderRow
@@ -263,8 +264,7 @@ def worklist(tx: Tx, *, limit: int = LIMIT_DEFAULT) -> list[WorklistItem]:
         .subquery()
     )
     contested = func.least(func.coalesce(disputed.c.minor, 0), ReceivableRow.open_minor)
-    today = cast(func.timezone(LegalEntityRow.time_zone, tx.now), Date)
-    days = func.greatest(type_coerce(today - ReceivableRow.due_on, Integer), 0)
+    days = func.greatest(type_coerce(today_of_entity(tx) - ReceivableRow.due_on, Integer), 0)
     asked = ReceivableRow.open_minor - contested
     score = func.sum(cast(asked, Numeric) * days)
     query = (

@@ -28,17 +28,21 @@ class Aged:
 
 def bucket_of(due_on: date, today: date) -> Bucket:
     """The bucket of something due on ``due_on``: on the day itself it is not late yet."""
-    days = (today - due_on).days
+    return bucket_of_days((today - due_on).days)
+
+
+def bucket_of_days(late: int) -> Bucket:
+    """The bucket of something ``late`` days past its due date; 0 or less is not late."""
     for bucket, last in _LAST_DAY:
-        if days <= last:
+        if late <= last:
             return bucket
     return "over_90"
 
 
-def age(items: Iterable[tuple[str, date, int]], today: date) -> list[Aged]:
-    """``items`` are (currency, due date, open amount); one row per currency, by its code."""
+def age(items: Iterable[tuple[str, int, int]]) -> list[Aged]:
+    """``items`` are (currency, days past the due date, open amount); one row per currency, by its code."""
     sums: dict[str, dict[Bucket, int]] = {}
-    for currency, due_on, open_minor in items:
+    for currency, late, open_minor in items:
         row = sums.setdefault(currency, dict.fromkeys(BUCKETS, 0))
-        row[bucket_of(due_on, today)] += open_minor
+        row[bucket_of_days(late)] += open_minor
     return [Aged(currency=currency, by_bucket=sums[currency]) for currency in sorted(sums)]

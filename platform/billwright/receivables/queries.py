@@ -6,9 +6,10 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Date, Integer, Select, and_, cast, func, or_, select, tuple_, type_coerce, union
+from sqlalchemy import ColumnElement, Integer, Select, and_, func, or_, select, tuple_, type_coerce, union
 
 from billwright.billing.tables import InvoiceLineRow, InvoiceRow
+from billwright.canon.local_day import today_of_entity
 from billwright.canon.tables import CustomerRow, LegalEntityRow, MilestoneRow
 from billwright.kernel.errors import NotFoundError
 from billwright.kernel.ids import show
@@ -105,18 +106,13 @@ class OpenItem:
     days_overdue: int
 
 
-def _today(tx: Tx) -> ColumnElement[date]:
-    """What day it is in the legal entity's time zone."""
-    return cast(func.timezone(LegalEntityRow.time_zone, tx.now), Date)
-
-
 def _items(tx: Tx) -> Select[*tuple[Any, ...]]:
     return (
         select(
             ReceivableRow,
             InvoiceRow.number,
             CustomerRow.name.label("customer"),
-            type_coerce(_today(tx) - ReceivableRow.due_on, Integer).label("days_overdue"),
+            type_coerce(today_of_entity(tx) - ReceivableRow.due_on, Integer).label("days_overdue"),
         )
         .join(InvoiceRow, InvoiceRow.id == ReceivableRow.invoice_id)
         .join(CustomerRow, CustomerRow.id == ReceivableRow.customer_id)
@@ -142,7 +138,7 @@ def list_receivables(
     query = _items(tx)
     if customer_id is not None:
         query = query.where(ReceivableRow.customer_id == customer_id)
-    late = and_(ReceivableRow.open_minor != 0, ReceivableRow.due_on < _today(tx))
+    late = and_(ReceivableRow.open_minor != 0, ReceivableRow.due_on < today_of_entity(tx))
     if overdue is not None:
         query = query.where(late if overdue else ~late)
     if cursor:
@@ -223,13 +219,17 @@ def list_payments(
 
 
 def read_ageing(tx: Tx, *, customer_id: UUID | None = None) -> list[Aged]:
-    """What is open by age, per currency; of one customer or of all. One statement; rows per day of due date, not per item."""
+    """What is open by age, per currency; of one customer or of all. One statement; a row per day of lateness, not per item.
+
+    Late is what is past its due day where the legal entity is.
+    """
+    late = type_coerce(today_of_entity(tx) - ReceivableRow.due_on, Integer).label("days_late")
     query = (
-        select(ReceivableRow.currency, ReceivableRow.due_on, func.sum(ReceivableRow.open_minor))
+        select(ReceivableRow.currency, late, func.sum(ReceivableRow.open_minor))
+        .join(LegalEntityRow, LegalEntityRow.id == ReceivableRow.legal_entity_id)
         .where(ReceivableRow.open_minor != 0)
-        .group_by(ReceivableRow.currency, ReceivableRow.due_on)
+        .group_by(ReceivableRow.currency, late)
     )
     if customer_id is not None:
         query = query.where(ReceivableRow.customer_id == customer_id)
-    rows = tx.session.execute(query)
-    return age(((currency, due_on, int(total)) for currency, due_on, total in rows), tx.now.date())
+    return age((currency, days, int(total)) for currency, days, total in tx.session.execute(query))

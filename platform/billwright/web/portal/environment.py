@@ -16,6 +16,7 @@ from billwright.documents import format as fmt
 from billwright.kernel.actor import SYSTEM
 from billwright.kernel.ids import show
 from billwright.web.portal import words
+from billwright.web.portal.charts import share, spark
 from billwright_templates.versions import ROOT
 
 STATIC: Final = Path(__file__).parents[1] / "static"
@@ -187,6 +188,7 @@ def portal_environment() -> Environment:
     env.filters["phase"] = words.phase
     env.filters["moment"] = moment_text
     env.globals.update(icon=icon, asset=asset, counted=counted, show=show, words=words, escape=escape)
+    env.globals.update(spark=spark, share=share)
     return env
 
 

@@ -7,9 +7,9 @@ from litestar.params import FromQuery
 from billwright.approvals.pages import inbox
 from billwright.billing.pages import unbilled_sums
 from billwright.checks.pages import desk
+from billwright.insight.figures import read_figures
 from billwright.web.portal.exception_pages import roles_of_actor
 from billwright.web.portal.navigation import APPROVE
-from billwright.web.portal.queries_home import read_figures
 from billwright.web.portal.queries_search import search
 from billwright.web.portal.visit import Visit, provide_visit
 

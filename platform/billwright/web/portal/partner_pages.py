@@ -1,5 +1,6 @@
-"""The partner's home: all tenants with counts and health, and the door into one of them."""
+"""The partner's home: all tenants with their figures and what changed, and the door into one of them."""
 
+import re
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -10,6 +11,8 @@ from sqlalchemy import select
 
 from billwright.identity.grant_access import HOURS_MAX, grant_access
 from billwright.identity.permissions import GRANTABLE_ROLES
+from billwright.insight.changes import Changes, read_standing
+from billwright.insight.figures import DAYS, Figures
 from billwright.kernel.actor import Actor
 from billwright.kernel.errors import NotFoundError
 from billwright.tenancy.directory import to_tenant
@@ -17,18 +20,21 @@ from billwright.tenancy.tables import HostNameRow, TenantRow
 from billwright.tenancy.transaction import Tenant, control_transaction, transaction
 from billwright.web.portal.brands import host_of
 from billwright.web.portal.forms import Form, field, whole_number
-from billwright.web.portal.queries_home import Figures, read_figures
 from billwright.web.portal.visit import Visit, provide_partner_visit
 
 TENANTS: Final = 100
+SEES_FIGURES: Final = "health:read"
+ROOM: Final = re.compile(r"[a-z]+(\?[a-z]+=[a-z_]*)?")
+"""Where the door may lead besides the start page: a room, with one filter at most."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TenantRowView:
-    """One tenant with its counts."""
+    """One tenant; ``figures`` and ``changes`` are None for those who may not see them."""
 
     tenant: Tenant
-    figures: Figures
+    figures: Figures | None
+    changes: Changes | None
     inside: bool
     """Whether the person may enter now."""
 
@@ -58,14 +64,16 @@ class PartnerController(Controller):
         return visit.go("/")
 
     @get("/enter/{slug:str}", sync_to_thread=True)
-    def door(self, slug: FromPath[str], visit: NamedDependency[Visit]) -> Response[str]:
-        """Straight in for members and with a live grant; else the form for one."""
+    def door(self, slug: FromPath[str], visit: NamedDependency[Visit], to: FromQuery[str] = "") -> Response[str]:
+        """Straight in for members and with a live grant; else the form for one. ``to`` is the room that was meant."""
         if slug in {place.slug for place in visit.places}:
-            return visit.go(f"/t/{slug}/")
+            return visit.go(f"/t/{slug}/{_room(to)}")
         visit.require("tenant:enter")
         tenant = _tenant(visit, slug)
         roles = sorted(GRANTABLE_ROLES - {"manager_approver", "finance_approver"})
-        return visit.page("enter.html", title=f"Enter {tenant.name}", tenant=tenant, roles=roles, hours_max=HOURS_MAX)
+        return visit.page(
+            "enter.html", title=f"Enter {tenant.name}", tenant=tenant, roles=roles, hours_max=HOURS_MAX, to=_room(to)
+        )
 
     @post("/enter/{slug:str}", sync_to_thread=True)
     def enter(self, slug: FromPath[str], visit: NamedDependency[Visit], data: Form) -> Response[str]:
@@ -82,7 +90,8 @@ class PartnerController(Controller):
             hours=whole_number(data, "hours"),
             trace_id=visit.trace_id,
         )
-        return visit.go(f"/t/{slug}/", "You are in. The tenant sees this grant and can revoke it at any time.")
+        said = "You are in. The tenant sees this grant and can revoke it at any time."
+        return visit.go(f"/t/{slug}/{_room(field(data, 'to'))}", said)
 
 
 def _tenant_of_host(visit: Visit, host: str) -> str | None:
@@ -110,18 +119,23 @@ def _tenant(visit: Visit, slug: str) -> Tenant:
     return to_tenant(row)
 
 
+def _room(to: str) -> str:
+    """``to`` if it is a room of a tenant, else its start page: nobody is led anywhere else."""
+    return to if ROOM.fullmatch(to) else ""
+
+
 def _home(visit: Visit, wanted: str) -> Response[str]:
-    """Counts need no grant: one transaction and one query per tenant, which read no content."""
+    """Figures need no grant: one transaction of two statements per tenant, which read counts and sums, no content."""
     visit.require("tenant:read")
     inside = {place.slug for place in visit.places}
-    rows = [
-        TenantRowView(tenant=tenant, figures=_figures(visit, tenant), inside=tenant.slug in inside)
-        for tenant in map(to_tenant, _tenants(visit, wanted))
-    ]
-    return visit.page("partner.html", title="Tenants", rows=rows, q=wanted[:80])
+    rows = []
+    for tenant in map(to_tenant, _tenants(visit, wanted)):
+        figures, changes = _standing(visit, tenant) if visit.may(SEES_FIGURES) else (None, None)
+        rows.append(TenantRowView(tenant=tenant, figures=figures, changes=changes, inside=tenant.slug in inside))
+    return visit.page("partner.html", title="Tenants", rows=rows, q=wanted[:80], days=DAYS)
 
 
-def _figures(visit: Visit, tenant: Tenant) -> Figures:
+def _standing(visit: Visit, tenant: Tenant) -> tuple[Figures, Changes]:
     counting = Actor(kind=visit.actor.kind, name=visit.actor.name, id=visit.actor.id, person_id=visit.actor.person_id)
     with transaction(visit.database, tenant, counting, read_only=True) as tx:
-        return read_figures(tx)
+        return read_standing(tx)

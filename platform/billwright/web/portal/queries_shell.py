@@ -9,11 +9,12 @@ from billwright.approvals.decide_step import PERMISSIONS
 from billwright.approvals.tables import ApprovalStepRow
 from billwright.billing.tables import InvoiceRow
 from billwright.checks.tables import ExceptionRow
+from billwright.insight.figures import POSTING_STUCK
 from billwright.intake.tables import SourceMessageRow
 from billwright.posting.tables import PostingRow
 from billwright.tenancy.transaction import Tx
 
-POSTING_STUCK = ("failed", "rejected", "mismatch")
+__all__ = ["POSTING_STUCK", "ShellCounts", "shell_counts"]
 
 
 @dataclass(frozen=True, slots=True)
