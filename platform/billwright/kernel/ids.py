@@ -47,9 +47,11 @@ PREFIXES: Final = frozenset(
         "tim",
         "tok",
         "usr",
+        "viw",
         "ses",
         "led",
         "whk",
+        "wvr",
         "run",
     ]
 )
