@@ -1,25 +1,30 @@
 """Messages per second through POST /v1/messages in batches of 100, beside a bare Litestar endpoint that inserts the same rows.
 
-Run: ``make bench NAME=intake`` (``N=10000``: messages per run). Both servers are processes of their own with the same
-server software and settings; four clients post to each in alternating runs.
+Run: ``make bench NAME=intake`` (``N=10000``: messages per run). The messages are the real record's, in its order, of its
+types and sizes, copied until there are enough: once as the record's own (``form`` is ``source``: kept as they came, mapped
+later), once as the connector maps them to our own types (``native``: each is checked at the door). Both servers are
+processes of their own with the same server software and settings; four clients post to each in alternating runs.
 """
 
-import json
 import subprocess
 import sys
 import time
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
+from itertools import count, islice
 from pathlib import Path
 
 import httpx
 import psycopg
 
 from bench._harness import make_partner, make_tenant, median, processes, servers, tell, wait_for
+from bench._record_input import RecordInput, Template, read_input
 from billwright.identity.make_token import make_token
 from billwright.kernel.actor import SYSTEM
 from billwright.kernel.ids import new_id
+from billwright.kernel.settings import Settings
 
 PAIRS = 5
 BATCH = 100
@@ -27,36 +32,24 @@ CLIENTS = 4
 PORT, BARE_PORT = 8798, 8799
 
 
-def bodies(n: int) -> list[bytes]:
-    """Batches of accepted milestones, each with identifiers of its own."""
-    now = datetime.now(UTC).isoformat()
-    made = []
-    for _ in range(n // BATCH):
-        batch = []
-        for i in range(BATCH):
-            key = new_id().hex
-            data = {
-                "ref": key, "contract": f"K{i}", "milestones": [f"M{i}"], "decision": "accepted", "decided_at": now,
-                "decided_by": "Client PM",
-            }  # fmt: skip
-            event = {
-                "specversion": "1.0", "id": key, "source": "bench", "type": "billwright.acceptance.v1", "time": now,
-                "subject": f"M{i}", "data": data,
-            }  # fmt: skip
-            batch.append(event)
-        made.append(json.dumps(batch).encode())
-    return made
+def bodies(templates: Sequence[Template], n: int) -> list[bytes]:
+    """``n`` messages in batches, with identifiers that no other call gives."""
+    run = new_id().hex[-12:]
+    endless = (bytes(template.event(f"~{run}.{copy}")) for copy in count() for template in templates)
+    messages = list(islice(endless, n))
+    return [b"[" + b",".join(messages[at : at + BATCH]) + b"]" for at in range(0, n, BATCH)]
 
 
-def per_s(url: str, token: str, n: int) -> float:
+def per_s(url: str, token: str, parts: Sequence[bytes], n: int) -> float:
     """Messages per second over all clients."""
-    parts = bodies(n)
     headers = {"Content-Type": "application/json", "Authorization": f"Bearer {token}"}
 
-    def post(mine: list[bytes]) -> None:
+    def post(mine: Sequence[bytes]) -> None:
         with httpx.Client(timeout=60) as client:
             for body in mine:
-                client.post(url, content=body, headers=headers).raise_for_status()
+                answer = client.post(url, content=body, headers=headers).raise_for_status().json()
+                taken = answer.get("stored") or sum(each["status"] == "accepted" for each in answer["results"])
+                assert taken == body.count(b'"specversion"'), answer
 
     start = time.perf_counter()
     with ThreadPoolExecutor(CLIENTS) as pool:
@@ -71,43 +64,64 @@ def alive(port: int, path: str) -> bool:
         return False
 
 
-def main() -> None:
-    n = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
-    with servers() as (settings, database):
-        tenant = make_tenant(database, make_partner(database))
-        token = make_token(
-            database, SYSTEM, partner_id=tenant.partner_id, tenant=tenant, name="bench",
-            scopes=frozenset({"message:write"}), days=1,
-        ).secret  # fmt: skip
-        assert settings.database_url is not None
-        with psycopg.connect(settings.database_url, autocommit=True) as connection:
-            connection.execute(
-                "CREATE TABLE public.bare (id uuid PRIMARY KEY, source text, message_id text, type text, subject text,"
-                " time timestamptz, data jsonb, received_at timestamptz, UNIQUE (source, message_id))"
-            )
-        bare = subprocess.Popen(
-            [sys.executable, str(Path(__file__).with_name("_bare_app.py")), settings.database_url, str(BARE_PORT)]
+@contextmanager
+def both_servers(settings: Settings) -> Iterator[tuple[str, str]]:
+    """Ours and the bare one; the URLs to post to."""
+    assert settings.database_url is not None
+    with psycopg.connect(settings.database_url, autocommit=True) as connection:
+        connection.execute("DROP TABLE IF EXISTS public.bare")
+        connection.execute(
+            "CREATE TABLE public.bare (id uuid PRIMARY KEY, source text, message_id text, type text, subject text,"
+            " time timestamptz, data jsonb, received_at timestamptz, UNIQUE (source, message_id))"
         )
-        try:
-            with processes(replace(settings, port=PORT), ["api"]):
-                wait_for(lambda: alive(PORT, "/health/live") and alive(BARE_PORT, "/alive"), what="both servers")
-                urls = (f"http://127.0.0.1:{PORT}/v1/messages", f"http://127.0.0.1:{BARE_PORT}/messages")
-                for url in urls:
-                    per_s(url, token, 1_000)
-                pairs = [tuple(per_s(url, token, n) for url in urls) for _ in range(PAIRS)]
-        finally:
-            bare.terminate()
-            bare.wait()
+    script = str(Path(__file__).with_name("_bare_app.py"))
+    bare = subprocess.Popen([sys.executable, script, settings.database_url, str(BARE_PORT)])
+    try:
+        with processes(replace(settings, port=PORT), ["api"]):
+            wait_for(lambda: alive(PORT, "/health/live") and alive(BARE_PORT, "/alive"), what="both servers")
+            yield f"http://127.0.0.1:{PORT}/v1/messages", f"http://127.0.0.1:{BARE_PORT}/messages"
+    finally:
+        bare.terminate()
+        bare.wait()
+
+
+def measure(urls: tuple[str, str], token: str, record: RecordInput, form: str, n: int) -> None:
+    """Print the line of one form of the messages."""
+    templates = record.templates if form == "source" else record.native
+
+    def run(size: int) -> tuple[float, float]:
+        mine, theirs = (per_s(url, token, bodies(templates, size), size) for url in urls)
+        return mine, theirs
+
+    run(min(n, 1_000))  # warm
+    pairs = [run(n) for _ in range(PAIRS)]
     tell(
         "intake",
+        input=record.kind,
+        form=form,
         n=n,
         batch=BATCH,
+        message_bytes=sum(len(each.body) for each in templates) // len(templates),
         ours_per_s=round(median([pair[0] for pair in pairs])),
         baseline="bare Litestar endpoint, one executemany per batch",
         baseline_per_s=round(median([pair[1] for pair in pairs])),
         ratio=round(median([pair[0] / pair[1] for pair in pairs]), 3),
         goal=0.5,
     )
+
+
+def main() -> None:
+    n = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
+    record = read_input()
+    with servers() as (settings, database):
+        tenant = make_tenant(database, make_partner(database))
+        token = make_token(
+            database, SYSTEM, partner_id=tenant.partner_id, tenant=tenant, name="bench",
+            scopes=frozenset({"message:write"}), days=1,
+        ).secret  # fmt: skip
+        with both_servers(settings) as urls:
+            for form in ("source", "native"):
+                measure(urls, token, record, form, n)
 
 
 if __name__ == "__main__":

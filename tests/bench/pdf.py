@@ -1,7 +1,8 @@
 """Invoices per second and core: the warm renderer beside a plain WeasyPrint script with the same data and looks.
 
-Run: ``make bench NAME=pdf`` (``N=20`` for one size).
-One JSON line per size; times are CPU seconds of this process.
+Run: ``make bench NAME=pdf`` (``N=1,5``: pages). One page: the invoices, as the real record would have had them, of the supplier
+with the most milestones billed. More pages: no supplier of the record has that many, so the milestones of several real
+contracts, one line each, until the pages are full. One JSON line per size; times are CPU seconds of this process.
 """
 
 import argparse
@@ -10,8 +11,10 @@ import resource
 import statistics
 import sys
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import fields
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -20,23 +23,43 @@ import weasyprint
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from bench._record_input import read_input
+from bench._record_invoices import BilledLine, billed_lines, invoice_of
 from billwright.documents.fetch import FACES
 from billwright.documents.page import InvoicePage, invoice_page
 from billwright.documents.render import Renderer, palette
+from billwright.issuing.content import InvoiceContent
 from billwright_templates.versions import ROOT
-from support.invoice_contents import KESTREL, content, line
+from support.invoice_contents import KESTREL
 
-GOALS = {20: 1.4, 200: 1.7}
+GOALS = {1: 1.4, 5: 1.7}
+STEP = 5
 FOLDER = ROOT / "invoice" / "modern"
 
 
-def page_of(lines: int) -> InvoicePage:
-    """Short lines, hours of one person: 200 are about five pages."""
-    invoice = content(
-        lines=tuple(line(i, short=True, description=f"Site engineering, day {i}") for i in range(1, lines + 1)),
-        purchase_order="",
-    )
+def page_of(invoice: InvoiceContent) -> InvoicePage:
     return invoice_page(invoice, number="NW-2026-0042", brand=KESTREL)
+
+
+def one_pagers(lines: Sequence[BilledLine]) -> list[InvoicePage]:
+    """An invoice for each milestone of the supplier with the most of them."""
+    slug, _ = Counter(each.seller.slug for each in lines).most_common(1)[0]
+    return [page_of(invoice_of([each])) for each in lines if each.seller.slug == slug]
+
+
+def long_one(lines: Sequence[BilledLine], pages: int, renderer: Renderer) -> list[InvoicePage]:
+    """One invoice of as many lines as it takes to reach ``pages``, all of one currency.
+
+    Raises:
+        SystemExit: there are not enough lines.
+    """
+    currency, _ = Counter(each.currency for each in lines).most_common(1)[0]
+    several = [each for each in lines if each.currency == currency]
+    for length in range(STEP, len(several) + STEP, STEP):
+        page = page_of(invoice_of(several[:length]))
+        if pages_of(renderer.render_invoice(page, template_set="modern")) == pages:
+            return [page]
+    raise SystemExit(f"{len(several)} lines do not make {pages} pages.")
 
 
 def naive(page: InvoicePage, *, same_css: bool = False) -> bytes:
@@ -64,30 +87,32 @@ def naive(page: InvoicePage, *, same_css: bool = False) -> bytes:
     return pdf
 
 
-def cpu_s(call: Callable[[], object], times: int) -> float:
-    """CPU seconds of one ``call``, over ``times`` of them."""
+def cpu_s(calls: Sequence[Callable[[], object]]) -> float:
+    """CPU seconds of one call, over all of them."""
     start = time.process_time()
-    for _ in range(times):
+    for call in calls:
         call()
-    return (time.process_time() - start) / times
+    return (time.process_time() - start) / len(calls)
 
 
-def measure(lines: int, pairs: int) -> dict[str, object]:
-    page = page_of(lines)
+def measure(kind: str, lines: Sequence[BilledLine], pages: int, pairs: int) -> dict[str, object]:
     renderer = Renderer()
-
-    def ours() -> bytes:
-        return renderer.render_invoice(page, template_set="modern")
-
-    times = max(1, 40 // lines)
-    pages = [weasyprint_pages(call()) for call in (ours, lambda: naive(page))]  # warms both up, too
-    calls = (ours, lambda: naive(page), lambda: naive(page, same_css=True))
-    runs = [tuple(cpu_s(call, times) for call in calls) for _ in range(pairs)]
+    chosen = one_pagers(lines) if pages == 1 else long_one(lines, pages, renderer)
+    ways: list[Callable[[InvoicePage], bytes]] = [
+        lambda page: renderer.render_invoice(page, template_set="modern"),
+        naive,
+        lambda page: naive(page, same_css=True),
+    ]
+    made = [sorted({pages_of(way(page)) for page in chosen}) for way in ways]  # warms all up, too
+    runs = [tuple(cpu_s([partial(way, page) for page in chosen]) for way in ways) for _ in range(pairs)]
     mine, theirs = (statistics.median(run[i] for run in runs) for i in (0, 1))
     return {
         "bench": "pdf",
-        "n": lines,
-        "pages": pages,
+        "input": kind,
+        "n": pages,
+        "pages": made,
+        "invoices": len(chosen),
+        "lines": len(chosen[0].lines),
         "ours_per_s": round(1 / mine, 2),
         "ours_cpu_ms": round(mine * 1000),
         "baseline": "plain WeasyPrint: new fonts, style sheet and templates each time",
@@ -95,13 +120,13 @@ def measure(lines: int, pairs: int) -> dict[str, object]:
         "baseline_cpu_ms": round(theirs * 1000),
         "ratio": round(statistics.median(run[1] / run[0] for run in runs), 2),
         "ratio_same_css": round(statistics.median(run[2] / run[0] for run in runs), 2),
-        "goal": GOALS.get(lines),
+        "goal": GOALS.get(pages),
         "peak_rss_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
         "versions": {name: version(name) for name in ("weasyprint", "jinja2")} | {"python": sys.version.split()[0]},
     }
 
 
-def weasyprint_pages(pdf: bytes) -> int:
+def pages_of(pdf: bytes) -> int:
     import pypdfium2
 
     with pypdfium2.PdfDocument(pdf) as document:
@@ -110,11 +135,14 @@ def weasyprint_pages(pdf: bytes) -> int:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("lines", nargs="?", default="3,20,80,200", help="comma-separated numbers of lines")
+    parser.add_argument("pages", nargs="?", default="1,5", help="comma-separated numbers of pages")
     parser.add_argument("--pairs", type=int, default=5)
     given = parser.parse_args()
-    for lines in given.lines.split(","):
-        print(json.dumps(measure(int(lines), given.pairs)), flush=True)  # noqa: T201 - the bench's one line
+    record = read_input()
+    lines = billed_lines(record)
+    for pages in given.pages.split(","):
+        figures = measure(record.kind, lines, int(pages), given.pairs)
+        print(json.dumps(figures), flush=True)  # noqa: T201 - the bench's one line
 
 
 if __name__ == "__main__":

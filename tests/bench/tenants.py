@@ -1,9 +1,12 @@
 """What many tenants cost: provisioning one, and the API's p95 with 10 and with 500 of them.
 
-Run: ``make bench NAME=tenants`` (``N=500``: the large number). The API is a process of its own; requests go round the
+Run: ``make bench NAME=tenants`` (``N=500``: the large number). The tenants are named and branded after the real record's
+suppliers; past the last of them the names come again. They hold no invoices: those of one supplier are more than those of
+another, and the figure is to show what the number of tenants costs. The API is a process of its own; requests go round the
 tenants, so that caches help neither side.
 """
 
+import hashlib
 import itertools
 import statistics
 import sys
@@ -13,14 +16,34 @@ from dataclasses import replace
 import httpx
 
 from bench._harness import make_partner, make_tenant, median, processes, servers, tell, wait_for
+from bench._record_input import read_input
+from billwright.extension.folders import TenantSeed
 from billwright.identity.make_token import make_token
 from billwright.kernel.actor import SYSTEM
+from billwright.kernel.ids import new_id
 from billwright.tenancy.database import Database
 from billwright.tenancy.transaction import Tenant
 
 FEW = 10
 REQUESTS = 600
 PORT = 8797
+
+
+def make_supplier(database: Database, partner: str, seed: TenantSeed) -> Tenant:
+    """A tenant with the supplier's names and a brand of its own: name, type and a colour that its name decides."""
+    digest = hashlib.sha256(seed.name.encode()).digest()
+    slug = f"{seed.slug[:26].strip('-')}-{new_id().hex[-12:]}"
+    entity = {
+        "code": "MAIN", "name": seed.legal_entity[:120], "country": seed.country or "CH", "currency": "USD", "time_zone": "UTC",
+        "default": True, "series": [{"document_type": "invoice", "pattern": "INV-{number:05d}"}],
+    }  # fmt: skip
+    brand = {
+        "name": seed.name, "slug": slug, "font": ("sans", "serif")[digest[3] % 2], "radius_px": digest[4] % 25,
+        "primary": "#" + bytes(part // 2 for part in digest[:3]).hex(),  # dark enough to read white text on
+    }  # fmt: skip
+    return make_tenant(
+        database, partner, tenant={"slug": slug, "name": seed.name}, brand=brand, legal_entities=[entity]
+    )
 
 
 def token_of(database: Database, tenant: Tenant) -> str:
@@ -43,12 +66,13 @@ def p95_ms(client: httpx.Client, tokens: list[str]) -> float:
 
 def main() -> None:
     many = int(sys.argv[1]) if len(sys.argv) > 1 else 500
+    record = read_input()
     with servers() as (settings, database):
         partner = make_partner(database)
         provisioning, tokens = [], []
-        for _ in range(many):
+        for seed in itertools.islice(itertools.cycle(record.folder.tenants), many):
             start = time.perf_counter()
-            tenant = make_tenant(database, partner)
+            tenant = make_supplier(database, partner, seed)
             provisioning.append(time.perf_counter() - start)
             tokens.append(token_of(database, tenant))
         here = replace(settings, port=PORT)
@@ -58,7 +82,9 @@ def main() -> None:
             pairs = [(p95_ms(client, tokens[:FEW]), p95_ms(client, tokens)) for _ in range(5)]
     tell(
         "tenants",
+        input=record.kind,
         n=many,
+        suppliers=min(many, len(record.folder.tenants)),
         provisioning_s=round(median(provisioning), 3),
         provisioning_max_s=round(max(provisioning), 3),
         provisioning_last_ten_s=round(median(provisioning[-10:]), 3),
