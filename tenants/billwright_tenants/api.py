@@ -1,12 +1,13 @@
 """Onboarding over HTTP, for a partner's people and systems."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import msgspec
 from litestar import Controller, Request, Response, get, post
 from litestar.di import NamedDependency
 from litestar.exceptions import ValidationException
+from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, FromQuery, JSONBody
 from msgspec import Meta, Struct
 
@@ -14,7 +15,7 @@ from billwright.kernel.actor import Actor
 from billwright.kernel.ids import show
 from billwright.kernel.paging import LIMIT_DEFAULT, Page
 from billwright.kernel.settings import Settings
-from billwright.tenancy.answers import Cursor, Limit
+from billwright.tenancy.answers import Cursor, Limit, refusals
 from billwright.tenancy.database import Database
 from billwright.tenancy.tables import TenantRow
 from billwright.web.problems import problem_of, respond
@@ -70,12 +71,23 @@ def explain(request: Request[Any, Any, Any], error: ValidationException) -> Resp
     return respond(request, problem_of(error))
 
 
+_NOT_NEW: Final = {
+    200: ResponseSpec(AppliedOut, description="It was there and is as the blueprint says; or a dry run.")
+}
+
+
 class TenantController(Controller):
     path = "/v1/partners/{partner:str}/tenants"
     tags = ("Onboarding",)
     exception_handlers = {ValidationException: explain}  # noqa: RUF012 - Litestar's way
 
-    @post(operation_id="applyTenant", name="apply_tenant", sync_to_thread=True)
+    @post(
+        operation_id="applyTenant",
+        name="apply_tenant",
+        summary="Apply a blueprint",
+        sync_to_thread=True,
+        responses=_NOT_NEW | refusals(404, 409, 422),
+    )
     def apply(
         self,
         partner: FromPath[str],
@@ -97,7 +109,7 @@ class TenantController(Controller):
         headers = {"Location": f"/v1/partners/{partner}/tenants/{applied.tenant.slug}"} if created else {}
         return Response(body, status_code=201 if created else 200, headers=headers)
 
-    @get(operation_id="listTenants", sync_to_thread=True)
+    @get(operation_id="listTenants", summary="List tenants", sync_to_thread=True, responses=refusals(404, 422))
     def find(
         self,
         partner: FromPath[str],
@@ -110,7 +122,13 @@ class TenantController(Controller):
         found = list_partner_tenants(database, partner, actor, limit=limit, cursor=cursor)
         return Page([TenantOut.of(row) for row in found.rows], found.next_cursor)
 
-    @get("/{tenant_slug:str}", operation_id="showTenant", sync_to_thread=True)
+    @get(
+        "/{tenant_slug:str}",
+        operation_id="showTenant",
+        summary="Show a tenant",
+        sync_to_thread=True,
+        responses=refusals(404),
+    )
     def show(
         self,
         partner: FromPath[str],
@@ -121,7 +139,14 @@ class TenantController(Controller):
         """One tenant."""
         return TenantOut.of(show_tenant(database, partner, tenant_slug, actor))
 
-    @post("/{tenant_slug:str}/suspend", operation_id="suspendTenant", status_code=200, sync_to_thread=True)
+    @post(
+        "/{tenant_slug:str}/suspend",
+        operation_id="suspendTenant",
+        summary="Suspend a tenant",
+        status_code=200,
+        sync_to_thread=True,
+        responses=refusals(404, 409, 422),
+    )
     def suspend(
         self,
         partner: FromPath[str],
@@ -135,7 +160,14 @@ class TenantController(Controller):
         suspend_tenant(database, partner, tenant_slug, actor, reason=data.reason, trace_id=trace_id)
         return TenantOut.of(show_tenant(database, partner, tenant_slug, actor))
 
-    @post("/{tenant_slug:str}/resume", operation_id="resumeTenant", status_code=200, sync_to_thread=True)
+    @post(
+        "/{tenant_slug:str}/resume",
+        operation_id="resumeTenant",
+        summary="Resume a tenant",
+        status_code=200,
+        sync_to_thread=True,
+        responses=refusals(404, 409, 422),
+    )
     def resume(
         self,
         partner: FromPath[str],

@@ -4,18 +4,11 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import pytest
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # has no stubs
+from litestar.routes import HTTPRoute
 
-from billwright.approvals.api import CONTROLLERS as APPROVALS
-from billwright.audit.api import CONTROLLERS as AUDIT
-from billwright.billing.api import CONTROLLERS as BILLING
-from billwright.canon.api import CONTROLLERS as CANON
-from billwright.checks.api import CONTROLLERS as CHECKS
-from billwright.jobs.api import CONTROLLERS as JOBS
 from support.api import Api
 
-OURS = (*CANON, *BILLING, *CHECKS, *APPROVALS, *JOBS, *AUDIT)
 ROUTES = {
     "/v1/approvals": {"get": "listApprovals"},
     "/v1/audit": {"get": "listAuditEntries"},
@@ -23,27 +16,63 @@ ROUTES = {
     "/v1/contracts/{contract_id}": {"get": "getContract"},
     "/v1/customers": {"get": "listCustomers"},
     "/v1/customers/{customer_id}": {"get": "getCustomer"},
+    "/v1/deliveries": {"get": "listDeliveries"},
+    "/v1/deliveries/{delivery_id}/retry": {"post": "retryDelivery"},
+    "/v1/disputes": {"get": "listDisputes"},
+    "/v1/disputes/{dispute_id}/resolve": {"post": "resolveDispute"},
     "/v1/exceptions": {"get": "listExceptions"},
     "/v1/exceptions/{exception_id}": {"get": "getException"},
     "/v1/exceptions/{exception_id}/assign": {"post": "assignException"},
     "/v1/expenses": {"get": "listExpenses"},
     "/v1/expenses/{expense_id}": {"get": "getExpense"},
+    "/v1/grants": {"get": "listGrants"},
+    "/v1/grants/{grant_id}": {"delete": "revokeGrant"},
+    "/v1/hooks/{connection}": {"post": "receiveHook"},
     "/v1/invoices": {"get": "listInvoices"},
     "/v1/invoices/{invoice_id}": {"get": "getInvoice"},
     "/v1/invoices/{invoice_id}/decisions": {"post": "decideInvoice"},
+    "/v1/invoices/{invoice_id}/disputes": {"post": "openDispute"},
+    "/v1/invoices/{invoice_id}/document": {"get": "getInvoiceDocument"},
     "/v1/invoices/{invoice_id}/submit": {"post": "submitInvoice"},
     "/v1/items": {"get": "listItems"},
     "/v1/items/{item_id}": {"get": "getItem"},
     "/v1/jobs": {"get": "listJobs"},
     "/v1/jobs/{job_id}": {"get": "getJob"},
     "/v1/jobs/{job_id}/retry": {"post": "retryJob"},
+    "/v1/mailbox": {"get": "listMailbox"},
+    "/v1/me": {"get": "whoAmI"},
+    "/v1/messages": {"get": "listMessages", "post": "storeMessages"},
+    "/v1/messages/replay": {"post": "replayMessages"},
+    "/v1/messages/retry": {"post": "retryMessages"},
+    "/v1/messages/{message_id}": {"get": "getMessage"},
     "/v1/milestones": {"get": "listMilestones"},
     "/v1/milestones/{milestone_id}": {"get": "getMilestone"},
+    "/v1/partners/{partner}/tenants": {"get": "listTenants", "post": "applyTenant"},
+    "/v1/partners/{partner}/tenants/{tenant_slug}": {"get": "showTenant"},
+    "/v1/partners/{partner}/tenants/{tenant_slug}/grants": {"post": "grantAccess"},
+    "/v1/partners/{partner}/tenants/{tenant_slug}/resume": {"post": "resumeTenant"},
+    "/v1/partners/{partner}/tenants/{tenant_slug}/suspend": {"post": "suspendTenant"},
+    "/v1/partners/{partner}/tokens": {"get": "listPartnerTokens", "post": "makePartnerToken"},
+    "/v1/partners/{partner}/tokens/{token_id}": {"delete": "revokePartnerToken"},
+    "/v1/payments": {"get": "listPayments", "post": "recordPayment"},
+    "/v1/payments/{payment_id}/apply": {"post": "applyPayment"},
+    "/v1/people/{person_id}/roles/{role}": {"put": "assignRole", "delete": "removeRole"},
+    "/v1/postings": {"get": "listPostings"},
+    "/v1/postings/{posting_id}/retry": {"post": "retryPosting"},
     "/v1/projects": {"get": "listProjects"},
     "/v1/projects/{project_id}": {"get": "getProject"},
+    "/v1/receivables": {"get": "listReceivables"},
+    "/v1/receivables/{receivable_id}": {"get": "showReceivable"},
+    "/v1/reminders": {"get": "listReminders", "post": "sendReminder"},
     "/v1/time-entries": {"get": "listTimeEntries"},
     "/v1/time-entries/{entry_id}": {"get": "getTimeEntry"},
+    "/v1/tokens": {"get": "listTokens", "post": "makeToken"},
+    "/v1/tokens/{token_id}": {"delete": "revokeToken"},
+    "/v1/worklist": {"get": "showWorklist"},
 }
+# Strangers send there: every refusal of a sender is one 401, whatever is wrong, and no key is kept for nobody.
+HOOK = "/v1/hooks/{connection}"
+EMPTY_HERE = {"/v1/jobs", "/v1/receivables"}  # all work is done, and the one draft waits for its purchase order
 METHODS = ("get", "put", "post", "delete", "patch")
 COMPONENT_NAME = re.compile(r"[A-Za-z0-9._-]+")
 Document = Mapping[str, Any]
@@ -82,9 +111,20 @@ def resolve(document: Document, reference: str) -> Any:
 
 
 def success(operation: Any) -> Any:
-    """The schema of the answer when all is well."""
-    (answer,) = (response for status, response in operation["responses"].items() if status.startswith("2"))
+    """The schema of the answer when all is well; of any of them where several statuses say that it is."""
+    answer = next(response for status, response in operation["responses"].items() if status.startswith("2"))
     return answer["content"]["application/json"]["schema"]
+
+
+def answers_something(operation: Any) -> bool:
+    """Every answer when all is well is nothing (204), a PDF, or JSON with a schema of its own."""
+    good = {status: each for status, each in operation["responses"].items() if status.startswith("2")}
+    return bool(good) and all(
+        (status == "204" and "content" not in each)
+        or "application/pdf" in each["content"]
+        or "$ref" in str(each["content"]["application/json"]["schema"])
+        for status, each in good.items()
+    )
 
 
 def test_the_document_is_well_formed(api: Api) -> None:
@@ -120,33 +160,52 @@ def test_every_reference_leads_somewhere_and_every_schema_is_one(api: Api) -> No
             Draft202012Validator.check_schema(parameter["schema"])
 
 
-def test_every_route_of_the_spine_is_described(api: Api) -> None:
-    described = {
-        path: {method: operation["operationId"] for at, method, operation in operations(description(api)) if at == path}
-        for path in ROUTES
+def test_every_route_is_described_and_none_has_gone(api: Api) -> None:
+    """A route may be added without a line here; one that goes or is renamed breaks somebody's client."""
+    described: dict[str, dict[str, str]] = {}
+    for path, method, operation in operations(description(api)):
+        described.setdefault(path, {})[method] = operation["operationId"]
+    assert {path: described.get(path, {}) | methods for path, methods in ROUTES.items()} == {
+        path: described.get(path) for path in ROUTES
     }
-    assert described == ROUTES
-    handlers = [
-        handler for controller in OURS for handler in vars(controller).values() if hasattr(handler, "http_methods")
+    served = {
+        (re.sub(r":\w+}", "}", route.path), method.lower())
+        for route in api.client.app.routes
+        if isinstance(route, HTTPRoute) and route.path.startswith("/v1/")
+        for method in route.methods
+        if method.lower() in METHODS
+    }
+    assert {(path, method) for path, methods in described.items() for method in methods} == served
+
+
+def test_a_route_says_what_it_does_and_what_it_answers(api: Api) -> None:
+    silent = [
+        f"{method} {path}: {problem}"
+        for path, method, operation in operations(description(api))
+        for problem in left_unsaid(path, method, operation)
     ]
-    assert sum(len(methods) for methods in ROUTES.values()) == len(handlers)
+    assert silent == []
 
 
-@pytest.mark.parametrize("path", ROUTES)
-def test_a_route_says_what_it_does_and_what_it_answers(api: Api, path: str) -> None:
-    document = description(api)
-    for method, operation in document["paths"][path].items():
-        assert operation["summary"]
-        assert operation["description"]
-        assert operation["tags"]
-        assert "$ref" in success(operation)
-        refused = {status: each for status, each in operation["responses"].items() if not status.startswith("2")}
-        assert {"400", "401", "403"} <= set(refused)
-        assert ("{" not in path) or "404" in refused
-        assert method == "get" or {"409", "422"} <= set(refused)
-        for response in refused.values():
-            schema = response["content"]["application/problem+json"]["schema"]
-            assert schema["$ref"] == "#/components/schemas/ProblemDocument"
+def left_unsaid(path: str, method: str, operation: Any) -> Iterator[str]:
+    for name in ("summary", "description", "tags"):
+        if not operation.get(name):
+            yield f"no {name}"
+    if operation["summary"].title().replace(" ", "") == operation["operationId"]:
+        yield "the summary is only the handler's name"
+    if not answers_something(operation):
+        yield "no answer when all is well"
+    refused = {status: each for status, each in operation["responses"].items() if not status.startswith("2")}
+    expected = {"400", "401", "403"}
+    if path != HOOK:
+        expected |= {"404"} if "{" in path else set()
+        expected |= {"409", "422"} if method == "post" else set()
+    if missing := expected - set(refused):
+        yield f"not said that it may answer {sorted(missing)}"
+    for status, response in refused.items():
+        schema = response["content"]["application/problem+json"]["schema"]
+        if schema != {"$ref": "#/components/schemas/ProblemDocument"}:
+            yield f"{status} is no problem document"
 
 
 def test_bodies_are_typed(api: Api) -> None:
@@ -164,8 +223,10 @@ def test_bodies_are_typed(api: Api) -> None:
 def test_lists_say_their_bounds(api: Api) -> None:
     document = description(api)
     lists = [path for path, methods in ROUTES.items() if any(name.startswith("list") for name in methods.values())]
-    assert len(lists) == 12
+    assert len(lists) > 20
     for path in lists:
+        if path == "/v1/grants":
+            continue  # the last 200, all at once
         by_name = {each["name"]: each for each in document["paths"][path]["get"]["parameters"]}
         limit = by_name["limit"]["schema"]
         assert (limit["minimum"], limit["maximum"], limit["default"]) == (1, 200, 50), path
@@ -215,13 +276,14 @@ def test_what_routes_answer_is_what_they_describe(api: Api) -> None:
         if "get" not in methods or "{" in path:
             continue
         parameters: dict[str, Any] = {"state": "queued"} if path == "/v1/jobs" else {}
-        page = api.get(path, token=auditor if path == "/v1/audit" else None, **parameters)
+        page = api.get(path, token=auditor, **parameters)
         check(path, page)
-        one = next((other for other in ROUTES if re.fullmatch(re.escape(path) + r"/{\w+}", other)), None)
-        if one is not None and path != "/v1/jobs":
+        details = re.compile(re.escape(path) + r"/{\w+}")
+        one = next((other for other, more in ROUTES.items() if "get" in more and details.fullmatch(other)), None)
+        if one is not None and path not in EMPTY_HERE:
             assert page["items"], path
         for item in page["items"] if one is not None else ():
-            check(one or "", api.get(f"{path}/{item['id']}"))
+            check(one or "", api.get(f"{path}/{item['id']}", token=auditor))
     Draft202012Validator(document["components"]["schemas"]["ProblemDocument"]).validate(
         api.get("/v1/items/garbage", expect=404)
     )

@@ -11,9 +11,11 @@ from hypothesis import strategies as st
 from litestar import Litestar
 from litestar.testing import TestClient
 
+from billwright.identity.api import CONTROLLERS as IDENTITY
 from billwright.identity.permissions import TENANT_ROLES
 from billwright.tenancy.transaction import Tenant
 from billwright.web.composition import controllers, dependencies
+from billwright_tenants.api import CONTROLLERS as ONBOARDING
 from support.http import People, bearer, settings_for
 
 NESTED: dict[str, Any] = {}
@@ -81,9 +83,7 @@ def fields_of(client: TestClient[Litestar], operation: dict[str, Any]) -> list[s
 @pytest.fixture
 def api(make_client: Callable[..., TestClient[Litestar]], tmp_path: Any) -> TestClient[Litestar]:
     """All controllers of the install; those of identity and onboarding are the client's already."""
-    mounted = [
-        each for each in controllers() if not each.__module__.endswith(("identity.api", "billwright_tenants.api"))
-    ]
+    mounted = [each for each in controllers() if each not in (*IDENTITY, *ONBOARDING)]
     key = "a master key for tests, long enough"
     return make_client(*mounted, dependencies=dependencies(settings_for(tmp_path)), BILLWRIGHT_MASTER_KEY=key)
 

@@ -7,21 +7,22 @@ from uuid import UUID
 import msgspec
 from litestar import Controller, get, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath, FromQuery, QueryParameter
+from litestar.params import FromPath, QueryParameter
 
 from billwright.delivery.queries import list_deliveries, list_mailbox
 from billwright.delivery.retry_delivery import retry_delivery
 from billwright.delivery.tables import DeliveryRow, MailboxRow
 from billwright.kernel.actor import Actor
 from billwright.kernel.ids import read, show
-from billwright.kernel.paging import LIMIT_DEFAULT, LIMIT_MAX, CursorText, Page
+from billwright.kernel.paging import LIMIT_DEFAULT, Page
+from billwright.tenancy.answers import Cursor, Limit, refusals
 from billwright.tenancy.database import Database
 from billwright.tenancy.transaction import Tenant, transaction
 
-# Litestar takes a parameter's bounds from its own marker alone; msgspec's Meta is for bodies.
-Limit = Annotated[int, QueryParameter(ge=1, le=LIMIT_MAX, description=f"Rows wanted, 1 to {LIMIT_MAX}.")]
 State = Literal["intended", "sent", "failed", "refused"]
-InvoiceId = Annotated[str, msgspec.Meta(description="Only what was sent about this invoice: `inv_...`.")]
+InvoiceId = Annotated[
+    str | None, QueryParameter(max_length=60, description="Only what was sent about this invoice: `inv_...`.")
+]
 
 
 class DeliveryView(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -102,16 +103,22 @@ class DeliveriesController(Controller):
     path = "/v1"
     tags = ("Delivery",)
 
-    @get("/deliveries", sync_to_thread=True)
+    @get(
+        "/deliveries",
+        operation_id="listDeliveries",
+        summary="List deliveries",
+        sync_to_thread=True,
+        responses=refusals(404, 422),
+    )
     def get_deliveries(
         self,
         database: NamedDependency[Database],
         tenant: NamedDependency[Tenant],
         actor: NamedDependency[Actor],
-        invoice: FromQuery[InvoiceId | None] = None,
+        invoice: InvoiceId = None,
         in_state: Annotated[State | None, QueryParameter(name="state")] = None,
         limit: Limit = LIMIT_DEFAULT,
-        cursor: FromQuery[CursorText | None] = None,
+        cursor: Cursor = None,
     ) -> Page[DeliveryView]:
         """Deliveries, newest first."""
         actor.require("invoice:read")
@@ -120,7 +127,14 @@ class DeliveriesController(Controller):
             found = list_deliveries(tx, invoice_id=invoice_id, state=in_state, limit=limit, cursor=cursor)
         return Page([view_delivery(row) for row in found.rows], found.next_cursor)
 
-    @post("/deliveries/{delivery_id:str}/retry", status_code=202, sync_to_thread=True)
+    @post(
+        "/deliveries/{delivery_id:str}/retry",
+        operation_id="retryDelivery",
+        summary="Retry a delivery",
+        status_code=202,
+        sync_to_thread=True,
+        responses=refusals(404, 409, 422),
+    )
     def post_retry(
         self,
         delivery_id: FromPath[str],
@@ -132,14 +146,16 @@ class DeliveriesController(Controller):
         """Try a refused or failing delivery again, to the address as it is now."""
         return view_delivery(retry_delivery(database, tenant, actor, read("del", delivery_id), trace_id=trace_id))
 
-    @get("/mailbox", sync_to_thread=True)
+    @get(
+        "/mailbox", operation_id="listMailbox", summary="List kept mails", sync_to_thread=True, responses=refusals(422)
+    )
     def get_mailbox(
         self,
         database: NamedDependency[Database],
         tenant: NamedDependency[Tenant],
         actor: NamedDependency[Actor],
         limit: Limit = LIMIT_DEFAULT,
-        cursor: FromQuery[CursorText | None] = None,
+        cursor: Cursor = None,
     ) -> Page[MailView]:
         """Mails that were kept because no mail server is set, newest first."""
         actor.require("mailbox:read")

@@ -11,6 +11,7 @@ from billwright.documents.queries import get_document
 from billwright.documents.store import FileStore
 from billwright.kernel.actor import Actor
 from billwright.kernel.ids import read
+from billwright.tenancy.answers import refusals
 from billwright.tenancy.database import Database
 from billwright.tenancy.transaction import Tenant, transaction
 
@@ -19,7 +20,14 @@ class DocumentsController(Controller):
     path = "/v1/invoices"
     tags = ("Documents",)
 
-    @get("/{invoice_id:str}/document", sync_to_thread=True, media_type="application/pdf")
+    @get(
+        "/{invoice_id:str}/document",
+        operation_id="getInvoiceDocument",
+        summary="Fetch an invoice's PDF",
+        sync_to_thread=True,
+        media_type="application/pdf",
+        responses=refusals(404),
+    )
     def get_invoice_document(
         self,
         invoice_id: FromPath[str],

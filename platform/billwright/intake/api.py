@@ -22,8 +22,9 @@ from billwright.intake.store_messages import MessageResult, Status, store_messag
 from billwright.kernel.actor import Actor
 from billwright.kernel.errors import SettingsInvalidError
 from billwright.kernel.ids import read, show
-from billwright.kernel.paging import LIMIT_DEFAULT, CursorText, Limit, Page
+from billwright.kernel.paging import LIMIT_DEFAULT, Page
 from billwright.kernel.settings import Settings
+from billwright.tenancy.answers import Cursor, Limit, refusals
 from billwright.tenancy.database import Database
 from billwright.tenancy.transaction import Tenant, transaction
 
@@ -140,9 +141,10 @@ class MessageController(Controller):
         "/",
         operation_id="storeMessages",
         status_code=202,
+        summary="Send messages",
         sync_to_thread=True,
         operation_class=_JsonBody,
-        responses=_RESULTS,
+        responses=_RESULTS | refusals(409, 413, 422),
     )
     def store(
         self,
@@ -157,14 +159,14 @@ class MessageController(Controller):
         results = store_messages(database, tenant, actor, events, channel="api", trace_id=trace_id)
         return Response(ResultsOut([ResultOut.of(result) for result in results]))
 
-    @get("/", operation_id="listMessages", sync_to_thread=True)
+    @get("/", operation_id="listMessages", summary="List messages", sync_to_thread=True, responses=refusals(422))
     def list(
         self,
         database: NamedDependency[Database],
         tenant: NamedDependency[Tenant],
         actor: NamedDependency[Actor],
-        limit: FromQuery[Limit] = LIMIT_DEFAULT,
-        cursor: FromQuery[CursorText | None] = None,
+        limit: Limit = LIMIT_DEFAULT,
+        cursor: Cursor = None,
         in_state: Annotated[State | None, QueryParameter(name="state")] = None,
         event_type: Annotated[str | None, QueryParameter(name="type")] = None,
         source: FromQuery[str | None] = None,
@@ -174,7 +176,13 @@ class MessageController(Controller):
             found = list_messages(tx, limit=limit, cursor=cursor, state=in_state, event_type=event_type, source=source)
         return Page(items=[MessageOut.of(row) for row in found.rows], next_cursor=found.next_cursor)
 
-    @get("/{message_id:str}", operation_id="getMessage", sync_to_thread=True)
+    @get(
+        "/{message_id:str}",
+        operation_id="getMessage",
+        summary="Show a message",
+        sync_to_thread=True,
+        responses=refusals(404),
+    )
     def show(
         self,
         message_id: FromPath[str],
@@ -187,7 +195,14 @@ class MessageController(Controller):
             row, data = get_message(tx, read("msg", message_id))
         return MessageOut.of(row, data)
 
-    @post("/retry", operation_id="retryMessages", status_code=202, sync_to_thread=True)
+    @post(
+        "/retry",
+        operation_id="retryMessages",
+        summary="Retry held messages",
+        status_code=202,
+        sync_to_thread=True,
+        responses=refusals(404, 409, 422),
+    )
     def retry(
         self,
         data: JSONBody[RetryIn],
@@ -201,7 +216,14 @@ class MessageController(Controller):
         held = retry_messages(database, tenant, actor, message_ids=wanted, event_type=data.type, trace_id=trace_id)
         return RetryOut([show("msg", message_id) for message_id in held])
 
-    @post("/replay", operation_id="replayMessages", status_code=200, sync_to_thread=True)
+    @post(
+        "/replay",
+        operation_id="replayMessages",
+        summary="Replay messages",
+        status_code=200,
+        sync_to_thread=True,
+        responses=refusals(409, 422),
+    )
     def replay(
         self,
         data: JSONBody[ReplayIn],
@@ -231,9 +253,15 @@ class HookController(Controller):
     opt = {"exclude_from_auth": True}  # noqa: RUF012 - Litestar's way
 
     @post(
-        "/{connection:str}", operation_id="receiveHook", status_code=202, sync_to_thread=True, operation_class=_JsonBody,
-        responses=_RESULTS, security=[],
-    )  # fmt: skip
+        "/{connection:str}",
+        operation_id="receiveHook",
+        summary="Receive a signed webhook",
+        status_code=202,
+        sync_to_thread=True,
+        operation_class=_JsonBody,
+        responses=_RESULTS | refusals(413, 422),
+        security=[],
+    )
     def receive(
         self,
         connection: FromPath[str],

@@ -6,21 +6,22 @@ from typing import Annotated, Final, Literal
 import msgspec
 from litestar import Controller, get, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath, FromQuery, QueryParameter
+from litestar.params import FromPath, QueryParameter
 
 from billwright.kernel.actor import Actor
 from billwright.kernel.ids import read, show
-from billwright.kernel.paging import LIMIT_DEFAULT, LIMIT_MAX, CursorText, Page
+from billwright.kernel.paging import LIMIT_DEFAULT, Page
 from billwright.posting.queries import list_postings
 from billwright.posting.retry_posting import retry_posting
 from billwright.posting.tables import PostingRow
+from billwright.tenancy.answers import Cursor, Limit, refusals
 from billwright.tenancy.database import Database
 from billwright.tenancy.transaction import Tenant, transaction
 
-# Litestar takes a parameter's bounds from its own marker alone; msgspec's Meta is for bodies.
-Limit = Annotated[int, QueryParameter(ge=1, le=LIMIT_MAX, description=f"Rows wanted, 1 to {LIMIT_MAX}.")]
 State = Literal["intended", "posted", "failed", "rejected", "mismatch"]
-InvoiceId = Annotated[str, msgspec.Meta(description="Only the postings of this invoice: `inv_...`.")]
+InvoiceId = Annotated[
+    str | None, QueryParameter(max_length=60, description="Only the postings of this invoice: `inv_...`.")
+]
 
 
 class PostingView(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -59,16 +60,16 @@ class PostingsController(Controller):
     path = "/v1/postings"
     tags = ("Posting",)
 
-    @get("/", sync_to_thread=True)
+    @get("/", operation_id="listPostings", summary="List postings", sync_to_thread=True, responses=refusals(404, 422))
     def get_postings(
         self,
         database: NamedDependency[Database],
         tenant: NamedDependency[Tenant],
         actor: NamedDependency[Actor],
         in_state: Annotated[State | None, QueryParameter(name="state")] = None,
-        invoice: FromQuery[InvoiceId | None] = None,
+        invoice: InvoiceId = None,
         limit: Limit = LIMIT_DEFAULT,
-        cursor: FromQuery[CursorText | None] = None,
+        cursor: Cursor = None,
     ) -> Page[PostingView]:
         """Postings, newest first."""
         actor.require("invoice:read")
@@ -77,7 +78,14 @@ class PostingsController(Controller):
             found = list_postings(tx, state=in_state, invoice_id=invoice_id, limit=limit, cursor=cursor)
         return Page([view_posting(row, name) for row, name in found.rows], found.next_cursor)
 
-    @post("/{posting_id:str}/retry", status_code=202, sync_to_thread=True)
+    @post(
+        "/{posting_id:str}/retry",
+        operation_id="retryPosting",
+        summary="Retry a posting",
+        status_code=202,
+        sync_to_thread=True,
+        responses=refusals(404, 409, 422),
+    )
     def post_retry(
         self,
         posting_id: FromPath[str],

@@ -194,7 +194,7 @@ class PaymentsController(Controller):
         "/{payment_id:str}/apply",
         operation_id="applyPayment",
         summary="Apply a payment",
-        responses=refusals(404, 422),
+        responses=refusals(404, 409, 422),
         status_code=200,
         sync_to_thread=True,
     )

@@ -42,6 +42,7 @@ REFUSALS: Final[Mapping[int, str]] = {
     403: "The caller's role does not allow this; the detail names the permission or the reason.",
     404: "There is nothing here under that identifier, or not for this caller.",
     409: "The object is in a state in which this cannot be done, or changed since the caller saw it.",
+    413: "The body is too large; send it in smaller parts.",
     422: "A field or parameter is wrong; the document names it.",
 }
 

@@ -50,7 +50,9 @@ def openapi_config(services: Services) -> OpenAPIConfig:
             "`Idempotent-Replayed: true`. Lists take `limit` and `cursor`; `next_cursor` is null on the last page. Amounts "
             'are `{"amount": "1234.50", "currency": "EUR"}`. A partner\'s token names its tenant in `Billwright-Tenant`.'
         ),
-        openapi_router=Router(path="/schema", route_handlers=[], opt={"exclude_from_auth": True}),
+        openapi_router=Router(
+            path="/schema", route_handlers=[], opt={"exclude_from_auth": True}, include_in_schema=False
+        ),
         render_plugins=[LocalPagePlugin(), JsonRenderPlugin(path="/openapi.json")],
         components=Components(
             security_schemes={
