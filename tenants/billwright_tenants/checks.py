@@ -12,7 +12,7 @@ from stdnum import bic as stdnum_bic
 from stdnum import iban as stdnum_iban
 from stdnum.exceptions import ValidationError as StdnumError
 
-from billwright.extension.loading import available_connectors, plugin_settings
+from billwright.extension.loading import available_connectors, plugin_settings, waivable_codes
 from billwright.identity.add_person import EMAIL
 from billwright.identity.permissions import PARTNER_ROLES, TENANT_ROLES, check_permissions
 from billwright.kernel.brand import Brand, check_brand
@@ -196,6 +196,7 @@ def _plugins(blueprint: Blueprint) -> Iterator[str]:
     for number, rule in enumerate(blueprint.rules):
         try:
             plugin_settings(rule.name, rule.settings)
+            waivable_codes(rule.name, rule.waivable)
         except SettingsInvalidError as error:
             yield f"rules[{number}]: {error}"
     for number, name in enumerate(blueprint.triggers):

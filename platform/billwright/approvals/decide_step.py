@@ -7,16 +7,17 @@ from uuid import UUID
 
 from sqlalchemy import select
 
+from billwright.approvals.duties import HAND_IN_WAIVER, TWICE, had_a_hand, lock_invoice, refuse_own_work
 from billwright.approvals.errors import ContentChangedError, ReasonMissingError, StepNotOpenError
 from billwright.approvals.events import InvoicesApproved
 from billwright.approvals.route_drafts import drop_steps, position_of
 from billwright.approvals.tables import ApprovalStepRow
 from billwright.audit.record import record
-from billwright.billing.tables import ContributorRow, InvoiceEventRow, InvoiceRow
+from billwright.billing.tables import InvoiceEventRow, InvoiceRow
 from billwright.checks.tables import ExceptionRow
 from billwright.jobs.enqueue import publish
 from billwright.kernel.actor import Actor
-from billwright.kernel.errors import NotFoundError, SelfApprovalError
+from billwright.kernel.errors import SelfApprovalError
 from billwright.kernel.ids import new_id
 from billwright.tenancy.configuration import read_configuration
 from billwright.tenancy.database import Database
@@ -56,11 +57,12 @@ def decide_step(
         StepNotOpenError: nothing waits for a decision.
         ContentChangedError: the draft is no longer what the person saw.
         PermissionDeniedError: the actor's role does not decide this step.
-        SelfApprovalError: the actor made or changed what is billed, or decided another step of it.
+        SelfApprovalError: the actor made or changed what is billed, decided another step of it, or had a hand in a waiver
+            that it passes by.
         ReasonMissingError: a return without a reason.
     """
     with transaction(database, tenant, actor, trace_id=trace_id) as tx:
-        invoice = _lock(tx, invoice_id)
+        invoice = lock_invoice(tx, invoice_id)
         steps = _steps(tx, invoice_id)
         waiting = [step for step in steps if step.state == "waiting"]
         if invoice.issued_at is not None or not waiting or not invoice.detail.startswith("awaiting_"):
@@ -75,13 +77,6 @@ def decide_step(
         return _approve(tx, invoice, step, steps)
 
 
-def _lock(tx: Tx, invoice_id: UUID) -> InvoiceRow:
-    row = tx.session.scalars(select(InvoiceRow).where(InvoiceRow.id == invoice_id).with_for_update()).one_or_none()
-    if row is None:
-        raise NotFoundError("There is no such invoice here.")
-    return row
-
-
 def _steps(tx: Tx, invoice_id: UUID) -> list[ApprovalStepRow]:
     query = (
         select(ApprovalStepRow)
@@ -92,18 +87,11 @@ def _steps(tx: Tx, invoice_id: UUID) -> list[ApprovalStepRow]:
 
 
 def _refuse_own_work(tx: Tx, actor: Actor, invoice_id: UUID, steps: list[ApprovalStepRow]) -> None:
-    """A token acts for the person who made it; a system, or a token without a person, never decides."""
-    if actor.kind == "system" or actor.person_id is None:
-        raise SelfApprovalError("Only a person can approve; log in, or use a token that was made by a person.")
-    identities = {str(actor.person_id)} | ({actor.email.lower()} if actor.email else set())
-    query = select(ContributorRow.why).where(
-        ContributorRow.invoice_id == invoice_id, ContributorRow.identity.in_(identities)
-    )
-    why = tx.session.scalars(query).first()
-    if why is not None:
-        raise SelfApprovalError(f"You {why} that this invoice bills; somebody else has to approve it.")
+    refuse_own_work(tx, invoice_id)
     if any(step.state == "approved" and step.decided_by == actor.person_id for step in steps):
-        raise SelfApprovalError("You decided another step of this invoice; a second person has to decide this one.")
+        raise SelfApprovalError(TWICE)
+    if tx.session.scalars(select(had_a_hand(actor, InvoiceRow.id)).where(InvoiceRow.id == invoice_id)).one():
+        raise SelfApprovalError(HAND_IN_WAIVER)
 
 
 def _approve(tx: Tx, invoice: InvoiceRow, step: ApprovalStepRow, steps: list[ApprovalStepRow]) -> Decided:

@@ -18,6 +18,18 @@ class StepNotOpenError(ConflictError):
 
 
 class ReasonMissingError(InputInvalidError):
-    """A return needs a reason. Status 422."""
+    """A return, and a waiver, need a reason. Status 422."""
 
     code: ClassVar[str] = "reason-missing"
+
+
+class WaiverNotPossibleError(ConflictError):
+    """This finding cannot be waived, or not now; the sentence says why. Status 409."""
+
+    code: ClassVar[str] = "waiver-not-possible"
+
+
+class WaiverNotOpenError(ConflictError):
+    """The waiver is decided or dropped already. Status 409."""
+
+    code: ClassVar[str] = "waiver-not-open"

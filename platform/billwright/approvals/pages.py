@@ -9,6 +9,7 @@ from sqlalchemy import ScalarSelect, exists, func, select
 from sqlalchemy.orm import aliased
 
 from billwright.approvals.decide_step import PERMISSIONS
+from billwright.approvals.duties import HAND_IN_WAIVER, had_a_hand, identities, own_work_text
 from billwright.approvals.tables import ApprovalStepRow
 from billwright.billing.tables import ContributorRow, InvoiceRow
 from billwright.canon.tables import CustomerRow, LegalEntityRow, ProjectRow
@@ -47,12 +48,6 @@ class Waiting:
         return self.place == self.steps
 
 
-def identities(actor: Actor) -> frozenset[str]:
-    """Under which names the actor may have had a hand in a draft."""
-    known = {str(actor.person_id)} if actor.person_id else set()
-    return frozenset(known | ({actor.email.lower()} if actor.email else set()))
-
-
 def own_work(actor: Actor) -> ScalarSelect[str]:
     """Why the actor may not decide about the invoice of the outer query; null when nothing speaks against it."""
     query = (
@@ -63,13 +58,15 @@ def own_work(actor: Actor) -> ScalarSelect[str]:
     return query.scalar_subquery()
 
 
-def hindrance_of(actor: Actor, why: str | None, *, decided_before: bool) -> str:
+def hindrance_of(actor: Actor, why: str | None, *, decided_before: bool, waived: bool = False) -> str:
     """The refusal that ``decide_step`` would give, said before anybody tries."""
     if actor.person_id is None:
         return "Only a person can approve."
     if why is not None:
-        return f"You {why} that this invoice bills; somebody else has to approve it."
-    return "You decided another step of it; a second person has to decide this one." if decided_before else ""
+        return own_work_text(why)
+    if decided_before:
+        return "You decided another step of it; a second person has to decide this one."
+    return HAND_IN_WAIVER if waived else ""
 
 
 def inbox(tx: Tx) -> list[Waiting]:
@@ -95,6 +92,7 @@ def inbox(tx: Tx) -> list[Waiting]:
             done.label("done"),
             own_work(tx.actor).label("why"),
             decided.label("decided"),
+            had_a_hand(tx.actor, InvoiceRow.id).label("waived"),
         )
         .join(InvoiceRow, InvoiceRow.id == ApprovalStepRow.invoice_id)
         .join(CustomerRow, CustomerRow.id == InvoiceRow.customer_id)
@@ -130,7 +128,7 @@ def _waiting(actor: Actor, row: AnyRow) -> Waiting:
         rule=row.rule,
         opened_at=row.opened_at,
         due_at=row.due_at,
-        hindrance=hindrance_of(actor, row.why, decided_before=row.decided),
+        hindrance=hindrance_of(actor, row.why, decided_before=row.decided, waived=row.waived),
     )
 
 

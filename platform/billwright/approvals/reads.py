@@ -3,12 +3,13 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Select, func, select, tuple_
 
 from billwright.approvals.decide_step import PERMISSIONS
+from billwright.approvals.duties import HAND_IN_WAIVER, NOBODY, TWICE, had_a_hand, identities, own_work_text
 from billwright.approvals.tables import ApprovalStepRow
 from billwright.billing.reads import invoices
 from billwright.billing.tables import ContributorRow, InvoiceRow
@@ -18,9 +19,6 @@ from billwright.kernel.paging import Slice, cut_page, read_cursor
 from billwright.tenancy.base import AnyRow
 from billwright.tenancy.recordset import table_of
 from billwright.tenancy.transaction import Tx
-
-NOBODY: Final = "Only a person can approve; log in, or use a token that was made by a person."
-TWICE: Final = "You decided another step of this invoice; a second person has to decide this one."
 
 
 def waiting(actor: Actor) -> Select[Any]:
@@ -55,22 +53,23 @@ def due_first(tx: Tx, query: Select[Any], *, limit: int, cursor: str | None) -> 
 
 
 def blocked_because(tx: Tx, invoice_ids: Sequence[UUID]) -> dict[UUID, str]:
-    """Why the actor would be refused a decision about these invoices, in the words of that refusal. Two statements."""
+    """Why the actor would be refused a decision about these invoices, in the words of that refusal. Three statements."""
     actor = tx.actor
     if actor.kind == "system" or actor.person_id is None:
         return dict.fromkeys(invoice_ids, NOBODY)
-    identities = {str(actor.person_id)} | ({actor.email.lower()} if actor.email else set())
     made = select(ContributorRow.invoice_id, ContributorRow.why).where(
-        ContributorRow.invoice_id.in_(invoice_ids), ContributorRow.identity.in_(identities)
+        ContributorRow.invoice_id.in_(invoice_ids), ContributorRow.identity.in_(identities(actor))
     )
     decided = select(ApprovalStepRow.invoice_id).where(
         ApprovalStepRow.invoice_id.in_(invoice_ids),
         ApprovalStepRow.state == "approved",
         ApprovalStepRow.decided_by == actor.person_id,
     )
-    found = dict.fromkeys(tx.session.scalars(decided), TWICE)
+    waived = select(InvoiceRow.id).where(InvoiceRow.id.in_(invoice_ids), had_a_hand(actor, InvoiceRow.id))
+    found = dict.fromkeys(tx.session.scalars(waived), HAND_IN_WAIVER)
+    found |= dict.fromkeys(tx.session.scalars(decided), TWICE)
     for invoice_id, why in tx.session.execute(made):
-        found[invoice_id] = f"You {why} that this invoice bills; somebody else has to approve it."
+        found[invoice_id] = own_work_text(why)
     return found
 
 

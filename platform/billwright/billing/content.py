@@ -1,22 +1,60 @@
 """The content hash of a draft: what approvals are bound to, made from fresh prices or from the stored lines alike."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
 from uuid import UUID
 
 from billwright.billing.lines import PricedLine
 from billwright.billing.tables import InvoiceLineRow
 from billwright.kernel.canonical_json import sha256_hex
 
+VERSION: Final = 2
+"""The recipe of new hashes. The first one left out purchase orders, bank account and who sells, and took the payment terms
+as they were when the draft was made. A stored hash is compared by the recipe that made it (``InvoiceRow.content_version``):
+a draft that was approved under the first one and is not touched again is issued under it."""
+BANK_FIELDS: Final = ("holder", "iban", "bic", "bank", "account_number", "routing")
+
 
 def content_hash(
-    *, entity: UUID, customer: UUID, parties: object, terms: int, lines: Sequence[Sequence[object]]
+    *,
+    entity: UUID,
+    customer: UUID,
+    parties: object,
+    terms: int,
+    lines: Sequence[Sequence[object]],
+    seller: object = None,
+    orders: Iterable[tuple[UUID, str]] = (),
+    version: int = VERSION,
 ) -> str:
-    """Hash of all that an approver looks at: parties, terms, every line with amount, tax and evidence.
+    """Hash of all that an approver looks at: parties, terms, purchase orders, bank, every line with amount, tax and evidence.
 
-    ``parties`` from ``parties_content``, ``lines`` from ``line_content`` or ``stored_line_content``, in their order.
+    ``parties`` from ``parties_content``, ``seller`` from ``seller_content``, ``lines`` from ``line_content`` or
+    ``stored_line_content``, in their order. ``orders`` are (contract, purchase order) of the lines. ``terms`` in days.
     """
-    return sha256_hex({"entity": entity, "customer": customer, "parties": parties, "terms": terms, "lines": lines})
+    content = {"entity": entity, "customer": customer, "parties": parties, "terms": terms, "lines": lines}
+    if version > 1:
+        content |= {"seller": seller, "orders": sorted((str(contract), order) for contract, order in {*orders})}
+    return sha256_hex(content)
+
+
+def terms_of(contract: int | None, customer: int | None, default: int) -> int:
+    """Days to pay: as the contract of the first line says, else the customer, else the firm."""
+    return next(days for days in (contract, customer, default) if days is not None)
+
+
+def bank_content(banks: Any, currency: str) -> dict[str, str] | None:
+    """What is printed of the seller's account: the one of this currency when several are kept, else the first."""
+    if not banks:
+        return None
+    known = banks if isinstance(banks, list) else [banks]
+    chosen = next((bank for bank in known if bank.get("currency") == currency), known[0])
+    return {name: value for name, value in chosen.items() if name in BANK_FIELDS and value}
+
+
+def seller_content(name: str, profile: Mapping[str, Any], currency: str) -> object:
+    """Who sells, as it is printed, and where the money goes."""
+    identity = [profile.get(field) for field in ("legal_name", "tax_id", "registration", "address")]
+    return [name, *identity, bank_content(profile.get("bank"), currency)]
 
 
 def parties_content(
@@ -29,7 +67,7 @@ def parties_content(
     seller_country: str,
     seller_profile: Mapping[str, Any],
 ) -> object:
-    """What of buyer and seller is printed, and what decides the tax."""
+    """What is printed of the buyer, and what decides the tax."""
     return [name, legal_name, tax_id, tax_category, address, seller_country, seller_profile.get("standard_tax_rate")]
 
 

@@ -9,7 +9,14 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 
 from billwright.audit.record import entry_values, record_many
 from billwright.billing import queries
-from billwright.billing.content import content_hash, line_content, parties_content
+from billwright.billing.content import (
+    VERSION,
+    content_hash,
+    line_content,
+    parties_content,
+    seller_content,
+    terms_of,
+)
 from billwright.billing.events import DraftsChanged, DraftsEmptied
 from billwright.billing.lines import PricedItem, PricedLine, Totals, price_lines, total
 from billwright.billing.tables import (
@@ -26,6 +33,7 @@ from billwright.jobs.enqueue import publish
 from billwright.kernel.ids import new_id
 from billwright.kernel.money import Money
 from billwright.tenancy.base import AnyRow
+from billwright.tenancy.configuration import read_configuration
 from billwright.tenancy.recordset import insert_many
 from billwright.tenancy.transaction import Tx
 
@@ -39,13 +47,10 @@ def rebuild_drafts(tx: Tx, invoice_ids: Sequence[UUID], *, made: frozenset[UUID]
         return []
     drafts = _locked(tx, invoice_ids)
     items = queries.items_of_invoices(tx, list(drafts))
-    if len(made) < len(drafts):
-        tx.session.execute(delete(AllocationRow).where(AllocationRow.invoice_id.in_(drafts)))
-        tx.session.execute(delete(InvoiceLineRow).where(InvoiceLineRow.invoice_id.in_(drafts)))
-    writer = _DraftWriter(tx)
+    ids = _take_lines_away(tx, list(drafts)) if len(made) < len(drafts) else {}
+    writer = _DraftWriter(tx, ids)
     for invoice_id, row in drafts.items():
-        priced = [_priced(item) for item in items.get(invoice_id, [])]
-        writer.add(row, priced, made=invoice_id in made)
+        writer.add(row, items.get(invoice_id, []), made=invoice_id in made)
     writer.write({invoice_id: items.get(invoice_id, []) for invoice_id in drafts})
     if writer.changed:
         publish(tx, DraftsChanged(invoice_ids=tuple(writer.changed)))
@@ -54,12 +59,21 @@ def rebuild_drafts(tx: Tx, invoice_ids: Sequence[UUID], *, made: frozenset[UUID]
     return writer.changed
 
 
+def _take_lines_away(tx: Tx, invoice_ids: Sequence[UUID]) -> dict[tuple[UUID, int], UUID]:
+    """Delete lines and allocations; return the lines' identifiers by invoice and position."""
+    tx.session.execute(delete(AllocationRow).where(AllocationRow.invoice_id.in_(invoice_ids)))
+    statement = delete(InvoiceLineRow).where(InvoiceLineRow.invoice_id.in_(invoice_ids))
+    gone = statement.returning(InvoiceLineRow.invoice_id, InvoiceLineRow.position, InvoiceLineRow.id)
+    return {(invoice_id, position): line_id for invoice_id, position, line_id in tx.session.execute(gone)}
+
+
 def _locked(tx: Tx, invoice_ids: Sequence[UUID]) -> dict[UUID, AnyRow]:
     query = (
         select(
             InvoiceRow.id,
             InvoiceRow.legal_entity_id,
             InvoiceRow.customer_id,
+            InvoiceRow.currency,
             InvoiceRow.payment_terms_days,
             InvoiceRow.phase,
             InvoiceRow.detail,
@@ -67,11 +81,14 @@ def _locked(tx: Tx, invoice_ids: Sequence[UUID]) -> dict[UUID, AnyRow]:
             InvoiceRow.tax_minor,
             InvoiceRow.gross_minor,
             InvoiceRow.content_sha256,
+            InvoiceRow.content_version,
             CustomerRow.name,
             CustomerRow.legal_name,
             CustomerRow.tax_id,
             CustomerRow.tax_category,
             CustomerRow.address,
+            CustomerRow.payment_terms_days.label("customer_terms"),
+            LegalEntityRow.name.label("entity_name"),
             LegalEntityRow.country,
             LegalEntityRow.profile,
         )
@@ -115,8 +132,10 @@ def _priced(row: AnyRow) -> PricedItem:
 class _DraftWriter:
     """Rows of all drafts of one call, written in a few statements."""
 
-    def __init__(self, tx: Tx) -> None:
+    def __init__(self, tx: Tx, ids: Mapping[tuple[UUID, int], UUID]) -> None:
         self.tx = tx
+        self._ids = ids
+        self._default_terms = read_configuration(tx).payment_terms_days
         self.changed: list[UUID] = []
         self.emptied: list[UUID] = []
         self._lines: list[dict[str, Any]] = []
@@ -126,10 +145,10 @@ class _DraftWriter:
         self._events: list[dict[str, Any]] = []
         self._standing: dict[UUID, AnyRow] = {}
 
-    def add(self, row: AnyRow, priced: Sequence[PricedItem], *, made: bool) -> None:
+    def add(self, row: AnyRow, items: Sequence[AnyRow], *, made: bool) -> None:
         if not made:
             self._standing[row.id] = row
-        if not priced:
+        if not items:
             self.emptied.append(row.id)
             self._state(row, {"phase": "void", "detail": "emptied", "net_minor": 0, "tax_minor": 0, "gross_minor": 0})
             self._said(row.id, "draft.void", "Everything on this draft was withdrawn at the source.")
@@ -141,37 +160,26 @@ class _DraftWriter:
             buyer_tax_id=row.tax_id,
             override=row.tax_category,
         )
-        lines = price_lines(priced, tax)
+        lines = price_lines([_priced(item) for item in items], tax)
         totals = total(lines)
-        self._add_lines(row.id, lines)
-        parties = parties_content(
-            name=row.name,
-            legal_name=row.legal_name,
-            tax_id=row.tax_id,
-            tax_category=row.tax_category,
-            address=row.address,
-            seller_country=row.country,
-            seller_profile=row.profile,
-        )
-        digest = content_hash(
-            entity=row.legal_entity_id,
-            customer=row.customer_id,
-            parties=parties,
-            terms=row.payment_terms_days,
-            lines=[line_content(line) for line in lines],
-        )
+        first = next(item for item in items if item.BillableItemRow.contract_id == lines[0].contract_id)
+        terms = terms_of(first.contract_terms, row.customer_terms, self._default_terms)
+        digest = _digest(row, items, lines, terms)
+        self._add_lines(row.id, lines, same=digest == row.content_sha256)
         if digest != row.content_sha256:
             self.changed.append(row.id)
-            self._state(row, _totals(totals, digest))
-            things = f"{len(priced)} billable item{'s' if len(priced) != 1 else ''}"
+            self._state(row, {**_totals(totals, digest), "payment_terms_days": terms, "content_version": VERSION})
+            things = f"{len(items)} billable item{'s' if len(items) != 1 else ''}"
             text = f"Draft of {totals.gross} made from {things}."
             if not made:
                 text = f"Content changed: now {totals.gross} from {things}."
             self._said(row.id, "draft.made" if made else "draft.changed", text)
 
-    def _add_lines(self, invoice_id: UUID, lines: Sequence[PricedLine]) -> None:
+    def _add_lines(self, invoice_id: UUID, lines: Sequence[PricedLine], *, same: bool) -> None:
+        """Lines of the ``same`` content keep their identifiers: what was said and decided about them stands."""
         for line in lines:
-            line_id = new_id()
+            kept = self._ids.get((invoice_id, line.position)) if same else None
+            line_id = kept or new_id()
             self._lines.append(
                 {
                     "id": line_id,
@@ -217,6 +225,8 @@ class _DraftWriter:
                 "phase": "validation_pending",
                 "detail": "submitted",
                 "content_sha256": row.content_sha256,
+                "content_version": row.content_version,
+                "payment_terms_days": row.payment_terms_days,
                 **values,
                 "updated_at": self.tx.now,
                 "b_moved": moved,
@@ -291,6 +301,27 @@ class _DraftWriter:
         values = [{"invoice_id": key[0], "identity": key[1], "why": why} for key, why in found.items()]
         statement = upsert(ContributorRow).values(values).on_conflict_do_nothing().returning(ContributorRow.invoice_id)
         return set(self.tx.session.scalars(statement))
+
+
+def _digest(row: AnyRow, items: Sequence[AnyRow], lines: Sequence[PricedLine], terms: int) -> str:
+    parties = parties_content(
+        name=row.name,
+        legal_name=row.legal_name,
+        tax_id=row.tax_id,
+        tax_category=row.tax_category,
+        address=row.address,
+        seller_country=row.country,
+        seller_profile=row.profile,
+    )
+    return content_hash(
+        entity=row.legal_entity_id,
+        customer=row.customer_id,
+        parties=parties,
+        terms=terms,
+        lines=[line_content(line) for line in lines],
+        seller=seller_content(row.entity_name, row.profile, row.currency),
+        orders=((item.BillableItemRow.contract_id, item.po_number) for item in items),
+    )
 
 
 def _facts(item: BillableItemRow) -> list[UUID]:

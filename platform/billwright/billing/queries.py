@@ -200,13 +200,16 @@ def open_drafts(tx: Tx, group_keys: Sequence[str]) -> dict[str, UUID]:
 
 
 def items_of_invoices(tx: Tx, invoice_ids: Sequence[UUID]) -> dict[UUID, list[AnyRow]]:
-    """All items that the invoices bill, each with the facts of its line."""
+    """All items that the invoices bill, each with the facts of its line and the terms of its contract."""
     query = (
         select(
             BillableItemRow,
             TimeEntryRow.person_name.label("person_name"),
             TimeEntryRow.role.label("role"),
+            ContractRow.po_number,
+            ContractRow.payment_terms_days.label("contract_terms"),
         )
+        .join(ContractRow, ContractRow.id == BillableItemRow.contract_id)
         .join(TimeEntryRow, TimeEntryRow.id == BillableItemRow.subject_id, isouter=True)
         .where(BillableItemRow.invoice_id.in_(invoice_ids), BillableItemRow.state == "drafted")
         .order_by(BillableItemRow.service_to, BillableItemRow.id)

@@ -201,6 +201,24 @@ def plugin_settings(name: str, raw: Mapping[str, Any]) -> Mapping[str, Any]:
     return checked
 
 
+def waivable_codes(rule: str, chosen: Sequence[str] | None = None) -> frozenset[str]:
+    """Codes of the findings of ``rule`` that people may let pass: what its module names as ``WAIVABLE``, else none.
+
+    ``chosen`` is the tenant's own choice among them; none given means all.
+
+    Raises:
+        SettingsInvalidError: no such rule, or a chosen code that the rule does not allow.
+    """
+    if rule not in installed(RULES):
+        raise _unknown("rule", rule, sorted(installed(RULES)))
+    allowed = frozenset(getattr(installed(RULES)[rule], "WAIVABLE", ()))
+    for code in chosen or ():
+        if code not in allowed:
+            known = ", ".join(sorted(allowed)) or "none"
+            raise _wrong(rule, "waivable", f"names {code!r}, which nobody may let pass. Allowed: {known}.")
+    return allowed if chosen is None else frozenset(chosen)
+
+
 def _wrong(name: str, field: str, problem: str) -> SettingsInvalidError:
     return SettingsInvalidError(f"The setting {field!r} of {name!r} {problem}".rstrip(), plugin=name, field=field)
 

@@ -20,17 +20,19 @@ def _may(words: str, *more: frozenset[str]) -> frozenset[str]:
 
 
 TENANT_ROLES: Final[dict[str, frozenset[str]]] = {
-    "project_operations": _may("message:write exception:mend", _READS, _OWN_TOKENS),
-    "contract_administrator": _may("message:write contract:write exception:mend exception:assign", _READS, _OWN_TOKENS),
+    "project_operations": _may("message:write exception:mend waiver:request", _READS, _OWN_TOKENS),
+    "contract_administrator": _may(
+        "message:write contract:write exception:mend exception:assign waiver:request", _READS, _OWN_TOKENS
+    ),
     "billing_clerk": _may(
         "message:write message:retry item:hold invoice:write invoice:submit invoice:issue exception:mend exception:assign "
-        "posting:retry delivery:retry payment:write dispute:write",
+        "posting:retry delivery:retry payment:write dispute:write waiver:request",
         _READS,
         _OWN_TOKENS,
     ),
-    "manager_approver": _may("invoice:approve_manager invoice:return", _READS, _OWN_TOKENS),
+    "manager_approver": _may("invoice:approve_manager invoice:return waiver:decide", _READS, _OWN_TOKENS),
     "finance_approver": _may(
-        "invoice:approve_finance invoice:return invoice:issue receivable:write_off", _READS, _OWN_TOKENS
+        "invoice:approve_finance invoice:return invoice:issue waiver:decide receivable:write_off", _READS, _OWN_TOKENS
     ),
     "collector": _may("payment:write dispute:write promise:write reminder:send", _READS, _OWN_TOKENS),
     "integration_administrator": _may(
@@ -61,7 +63,8 @@ PARTNER_ROLES: Final[dict[str, frozenset[str]]] = {
 }
 
 ALL_PERMISSIONS: Final = frozenset().union(*TENANT_ROLES.values(), *PARTNER_ROLES.values())
-APPROVING: Final = frozenset({"invoice:approve_manager", "invoice:approve_finance"})
+APPROVING: Final = frozenset({"invoice:approve_manager", "invoice:approve_finance", "waiver:decide"})
+"""What takes a person of the firm; automation, operators and tokens of nobody never have it."""
 GRANTABLE_ROLES: Final = frozenset(TENANT_ROLES) - {"tenant_administrator"}
 """What partner staff may be for a while; an administrator could make users that outlive the grant."""
 
@@ -70,6 +73,7 @@ _CONFIGURING: Final = frozenset({"configuration:write", "connection:write", "use
 TOXIC_PAIRS: Final = (
     ("make what is billed", _MAKING, "approve it", APPROVING),
     ("configure rules", _CONFIGURING, "approve what they let through", APPROVING),
+    ("ask to let a finding pass", frozenset({"waiver:request"}), "decide about it", frozenset({"waiver:decide"})),
     ("record a payment", frozenset({"payment:write"}), "write off", frozenset({"receivable:write_off"})),
 )
 

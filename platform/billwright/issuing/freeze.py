@@ -5,6 +5,7 @@ from datetime import date, timedelta
 from typing import Any, Final
 from uuid import UUID
 
+from billwright.billing.content import bank_content
 from billwright.billing.tables import InvoiceLineRow, InvoiceRow
 from billwright.canon.tables import CustomerRow, LegalEntityRow
 from billwright.issuing.content import BankAccount, InvoiceContent, LineContent, Party, TaxContent
@@ -96,13 +97,8 @@ def buyer_party(customer: CustomerRow) -> Party:
 
 
 def _bank(banks: Any, currency: str) -> BankAccount | None:
-    """The entity's account: the one of this currency when several are kept, else the first."""
-    if not banks:
-        return None
-    known = banks if isinstance(banks, list) else [banks]
-    chosen = next((bank for bank in known if bank.get("currency") == currency), known[0])
-    fields = BankAccount.__struct_fields__
-    return BankAccount(**{name: value for name, value in chosen.items() if name in fields and value})
+    printed = bank_content(banks, currency)
+    return BankAccount(**printed) if printed is not None else None
 
 
 # A milestone's line begins with this word in the customer's language; triggers write English, for our own people.

@@ -12,7 +12,13 @@ from sqlalchemy import update
 from sqlalchemy.exc import IntegrityError
 
 from billwright.audit.record import entry_values, record_many
-from billwright.billing.content import content_hash, parties_content, stored_line_content
+from billwright.billing.content import (
+    content_hash,
+    parties_content,
+    seller_content,
+    stored_line_content,
+    terms_of,
+)
 from billwright.billing.drafts import rebuild_drafts
 from billwright.billing.tables import BillableItemRow, InvoiceEventRow
 from billwright.issuing import queries
@@ -48,7 +54,10 @@ def issue_invoices(tx: Tx, invoice_ids: Sequence[UUID]) -> dict[UUID, str]:
     if not approved:
         return {}
     lines = _lines(tx, approved)
-    stale = [draft.InvoiceRow.id for draft in approved if not _as_approved(draft, lines[draft.InvoiceRow.id])]
+    default_terms = read_configuration(tx).payment_terms_days
+    stale = [
+        draft.InvoiceRow.id for draft in approved if not _as_approved(draft, lines[draft.InvoiceRow.id], default_terms)
+    ]
     changed = rebuild_drafts(tx, stale)
     assert set(changed) == set(stale), f"stored and priced content differ: {stale}"
     drafts = [draft for draft in approved if draft.InvoiceRow.id not in changed]
@@ -94,14 +103,18 @@ def _lines(tx: Tx, drafts: Sequence[AnyRow]) -> dict[UUID, list[AnyRow]]:
     return lines
 
 
-def _as_approved(draft: AnyRow, rows: Sequence[AnyRow]) -> bool:
-    """Whether what would be frozen now is what was approved. A customer may change before its drafts are priced again."""
+def _as_approved(draft: AnyRow, rows: Sequence[AnyRow], default_terms: int) -> bool:
+    """Whether what would be frozen now is what was approved. Customer, contract or the firm's own account may change before
+    its drafts are priced again. A hash of an earlier recipe is compared by that recipe."""
     invoice, customer, entity = draft.InvoiceRow, draft.CustomerRow, draft.LegalEntityRow
     items: defaultdict[UUID, list[UUID]] = defaultdict(list)
     for row in rows:
         items[row.InvoiceLineRow.id].append(row.item_id)
     lines = {row.InvoiceLineRow.id: row.InvoiceLineRow for row in rows}
+    version = invoice.content_version
+    terms = terms_of(rows[0].contract_terms, customer.payment_terms_days, default_terms)
     digest = content_hash(
+        version=version,
         entity=entity.id,
         customer=customer.id,
         parties=parties_content(
@@ -113,8 +126,10 @@ def _as_approved(draft: AnyRow, rows: Sequence[AnyRow]) -> bool:
             seller_country=entity.country,
             seller_profile=entity.profile,
         ),
-        terms=invoice.payment_terms_days,
+        terms=invoice.payment_terms_days if version == 1 else terms,
         lines=[stored_line_content(line, items[line.id], invoice.currency) for line in lines.values()],
+        seller=seller_content(entity.name, entity.profile, invoice.currency),
+        orders=((row.InvoiceLineRow.contract_id, row.po_number) for row in rows),
     )
     return bool(digest == invoice.content_sha256)
 

@@ -85,6 +85,7 @@ def lines_of(tx: Tx, invoice_ids: Sequence[UUID]) -> list[AnyRow]:
             ContractRow.number.label("contract_number"),
             ContractRow.clauses,
             ContractRow.po_number,
+            ContractRow.payment_terms_days.label("contract_terms"),
             ContractVersionRow.number.label("version_number"),
             ProjectRow.name.label("project_name"),
             MilestoneRow.number.label("milestone_number"),

@@ -20,10 +20,14 @@ class Part(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 class RuleSetting(Part, frozen=True, kw_only=True):
-    """A rule plugin that this tenant enabled, with its settings (checked against the plugin's own model)."""
+    """A rule plugin that this tenant enabled, with its settings (checked against the plugin's own model).
+
+    ``waivable``: which of the rule's findings two people may let pass; none given means all that the rule itself allows.
+    """
 
     name: Name
     settings: dict[str, Any] = {}
+    waivable: tuple[Name, ...] | None = None
 
 
 class ApprovalRule(Part, frozen=True, kw_only=True):

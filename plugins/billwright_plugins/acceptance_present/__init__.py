@@ -5,13 +5,17 @@ warning (or a blocking finding, as set) when the customer accepted but left item
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 from msgspec import Meta
 
 from billwright.extension.hookspecs import hookimpl
 from billwright.extension.views import DraftView, Finding, LineView
+
+# An acceptance that is missing is never let pass: nothing is billed that the customer has not taken. What an acceptance
+# left open is for the two firms to weigh.
+WAIVABLE: Final = frozenset({"acceptance_with_open_items"})
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -5,9 +5,13 @@ unsigned or unknown. Nothing to set.
 """
 
 from collections.abc import Sequence
+from typing import Final
 
 from billwright.extension.hookspecs import hookimpl
 from billwright.extension.views import DraftView, Finding, LineView
+
+# A customer who agreed by letter before the signature: that letter is the evidence of a waiver.
+WAIVABLE: Final = frozenset({"change_order_unsigned"})
 
 
 @hookimpl

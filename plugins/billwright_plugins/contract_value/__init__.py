@@ -7,7 +7,7 @@ the sum exceeds the contract's value and tolerance; a warning when the currencie
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import msgspec
 from msgspec import Meta
@@ -16,6 +16,8 @@ from billwright.extension.hookspecs import hookimpl
 from billwright.extension.views import ContractTotals, DraftView, Finding
 from billwright.kernel.money import Money
 from billwright_plugins.amounts import billed_here
+
+WAIVABLE: Final = frozenset({"contract_value_exceeded"})
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

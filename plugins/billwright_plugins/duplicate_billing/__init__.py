@@ -6,7 +6,7 @@ that looks like another one.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 from msgspec import Meta
@@ -14,6 +14,9 @@ from msgspec import Meta
 from billwright.extension.hookspecs import hookimpl
 from billwright.extension.views import BilledLineView, DraftView, Finding, LineView
 from billwright_plugins.duplicate_billing.likeness import Index, Likeness
+
+# Only what merely looks alike. The same transaction key or subject twice is never owed twice.
+WAIVABLE: Final = frozenset({"near_duplicate"})
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

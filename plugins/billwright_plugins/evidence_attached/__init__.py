@@ -5,13 +5,15 @@ too little of it.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 from msgspec import Meta
 
 from billwright.extension.hookspecs import hookimpl
 from billwright.extension.views import DraftView, Finding, LineView
+
+WAIVABLE: Final = frozenset({"evidence_missing"})
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -6,7 +6,7 @@ last day and what is left of its value. Out: blocking findings, and a warning wh
 
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import msgspec
 from msgspec import Meta
@@ -15,6 +15,8 @@ from billwright.extension.hookspecs import hookimpl
 from billwright.extension.views import ContractTotals, DraftView, Finding
 from billwright.kernel.money import Money
 from billwright_plugins.amounts import billed_here
+
+WAIVABLE: Final = frozenset({"purchase_order_missing", "purchase_order_expired", "purchase_order_exceeded"})
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
