@@ -70,10 +70,14 @@ def actor_for(session: Session, caller: Caller, which: ColumnElement[bool], now:
         SegregationOfDutiesError: the caller's roles make a toxic pair.
     """
     found = tenant_with_rights(session, which, caller.person.id if caller.person else None, now)
-    if found is None:
-        raise _not_here()
-    row, roles, grant = found
-    if row.partner_id != caller.partner.id or caller.tenant_id not in {None, row.id}:
+    return enter(caller, *(found if found is not None else (None, None, None)))
+
+
+def enter(
+    caller: Caller, row: TenantRow | None, roles: list[str] | None, grant: AccessGrantRow | None
+) -> tuple[Tenant, Actor]:
+    """``actor_for`` of a tenant that was read already, with the person's ``roles`` there and their live ``grant``."""
+    if row is None or row.partner_id != caller.partner.id or caller.tenant_id not in {None, row.id}:
         raise _not_here()
     actor = _member(caller, roles, bound=caller.tenant_id is not None) or _staff(caller, grant)
     if actor is None:

@@ -1,17 +1,19 @@
 """A session cookie to who is calling."""
 
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import update
+from sqlalchemy import ColumnElement, update
 
 from billwright.identity.caller import Caller
 from billwright.identity.find_token import token_sha256
-from billwright.identity.queries import session_with_owner, to_partner, to_person
-from billwright.identity.tables import SessionRow
+from billwright.identity.queries import session_with_owner, to_partner, to_person, visitor
+from billwright.identity.tables import AccessGrantRow, PersonRow, SessionRow
 from billwright.kernel.actor import SYSTEM
 from billwright.kernel.errors import NotAuthenticatedError
 from billwright.tenancy.database import Database
+from billwright.tenancy.tables import PartnerRow, TenantRow
 from billwright.tenancy.transaction import ControlTx, control_transaction
 
 IDLE: Final = timedelta(hours=2)
@@ -35,9 +37,50 @@ def read_session(tx: ControlTx, secret: str, *, address: str | None = None) -> C
     if found is None:
         raise _refused()
     session, partner, person, roles = found
+    return _caller(tx, session, partner, person, roles, address)
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """Somebody with a session, at one moment, and where they want to go: ``tenant`` if it is there, whoever may enter it.
+
+    ``places`` are (slug, name) of the tenants that they may enter now.
+    """
+
+    caller: Caller
+    partner: PartnerRow
+    tenant: TenantRow | None
+    roles: list[str] | None
+    grant: AccessGrantRow | None
+    places: tuple[tuple[str, str], ...]
+    now: datetime
+
+
+def read_visitor(tx: ControlTx, secret: str, which: ColumnElement[bool], *, address: str | None = None) -> Visitor:
+    """``read_session`` and the tenant that ``which`` finds, in one query; raises as ``find_session``."""
+    digest = token_sha256(secret)
+    found = visitor(tx.session, digest, which, tx.now)
+    if found is None:
+        raise _refused()
+    session, partner, person, roles, tenant, roles_here, grant, places = found
+    caller = _caller(tx, session, partner, person, roles, address)
+    return Visitor(
+        caller, partner, tenant, roles_here, grant, tuple((slug, name) for slug, name in places or ()), tx.now
+    )
+
+
+def _caller(
+    tx: ControlTx,
+    session: SessionRow,
+    partner: PartnerRow,
+    person: PersonRow,
+    roles: list[str] | None,
+    address: str | None,
+) -> Caller:
     over = session.ended_at is not None or session.expires_at <= tx.now or session.seen_at <= tx.now - IDLE
     if over or person.disabled_at is not None:
         raise _refused()
+    digest = session.token_sha256
     if session.seen_at <= tx.now - SEEN_EVERY:
         tx.session.execute(update(SessionRow).where(SessionRow.token_sha256 == digest).values(seen_at=tx.now))
     return Caller(

@@ -4,8 +4,9 @@ from datetime import datetime
 from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, ScalarSelect, and_, func, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, Row, ScalarSelect, Select, and_, func, or_, select
+from sqlalchemy.dialects.postgresql import aggregate_order_by
+from sqlalchemy.orm import Session, aliased
 
 from billwright.identity.caller import Partner, Person
 from billwright.identity.tables import AccessGrantRow, ApiTokenRow, MembershipRow, PersonRow, SessionRow
@@ -14,6 +15,10 @@ from billwright.tenancy.tables import HostNameRow, PartnerRow, TenantRow
 TokenWithOwner = Row[ApiTokenRow, PartnerRow, TenantRow | None, PersonRow | None, list[str] | None]
 SessionWithOwner = Row[SessionRow, PartnerRow, PersonRow, list[str] | None]
 TenantWithRights = Row[TenantRow, list[str] | None, AccessGrantRow | None]
+Visitor = Row[
+    SessionRow, PartnerRow, PersonRow, list[str] | None, TenantRow | None, list[str] | None, AccessGrantRow | None,
+    list[list[str]] | None,
+]  # fmt: skip
 
 
 def to_person(row: PersonRow) -> Person:
@@ -56,14 +61,76 @@ def token_with_owner(session: Session, token_id: UUID) -> TokenWithOwner | None:
 
 def session_with_owner(session: Session, token_sha256: str) -> SessionWithOwner | None:
     """(session, partner, person, roles at the partner or None)."""
-    at_partner = MembershipRow.tenant_id.is_(None)
-    query = (
-        select(SessionRow, PartnerRow, PersonRow, _roles(PersonRow.id, PersonRow.partner_id, at_partner).label("roles"))
-        .join(PersonRow, PersonRow.id == SessionRow.person_id)
-        .join(PartnerRow, PartnerRow.id == PersonRow.partner_id)
-        .where(SessionRow.token_sha256 == token_sha256)
+    query = _sessions(SessionRow, PartnerRow, PersonRow, _roles_at_partner()).where(
+        SessionRow.token_sha256 == token_sha256
     )
     return cast("SessionWithOwner | None", session.execute(query).one_or_none())  # outer joins: more may be null
+
+
+def visitor(session: Session, token_sha256: str, which: ColumnElement[bool], now: datetime) -> Visitor | None:
+    """All that a request with a session needs to know, in one query.
+
+    (session, partner, person, roles at the partner or None, the tenant that ``which`` finds or None, roles of the person
+    there or None, the live grant that lasts longest or None, [slug, name] of the tenants that they may enter now or None).
+    """
+    here = MembershipRow.tenant_id == TenantRow.id
+    query = (
+        _sessions(
+            SessionRow,
+            PartnerRow,
+            PersonRow,
+            _roles_at_partner(),
+            TenantRow,
+            _roles(PersonRow.id, TenantRow.partner_id, here).label("roles_here"),
+            AccessGrantRow,
+            _places(now).label("places"),
+        )
+        .outerjoin(TenantRow, which)
+        .outerjoin(AccessGrantRow, _live_grant(PersonRow.id, now))
+        .where(SessionRow.token_sha256 == token_sha256)
+        .order_by(AccessGrantRow.expires_at.desc())
+        .limit(1)
+    )
+    return cast("Visitor | None", session.execute(query).one_or_none())  # outer joins: more may be null
+
+
+def _sessions(*columns: Any) -> Select[*tuple[Any, ...]]:
+    """Sessions with their person and partner."""
+    query = select(*columns).select_from(SessionRow).join(PersonRow, PersonRow.id == SessionRow.person_id)
+    return query.join(PartnerRow, PartnerRow.id == PersonRow.partner_id)
+
+
+def _roles_at_partner() -> ColumnElement[Any]:
+    return _roles(PersonRow.id, PersonRow.partner_id, MembershipRow.tenant_id.is_(None)).label("roles")
+
+
+def _live_grant(person_id: Any, now: datetime) -> ColumnElement[bool]:
+    return and_(
+        AccessGrantRow.tenant_id == TenantRow.id,
+        AccessGrantRow.person_id == person_id,
+        AccessGrantRow.revoked_at.is_(None),
+        AccessGrantRow.expires_at > now,
+    )
+
+
+def _places(now: datetime) -> ScalarSelect[Any]:
+    """Tenants that the person of the outer query may enter now, by name, as one value."""
+    tenant = aliased(TenantRow)
+    allowed = and_(tenant.partner_id == PersonRow.partner_id, _may_enter(tenant.id, PersonRow.id, now))
+    pairs = aggregate_order_by(func.jsonb_build_array(tenant.slug, tenant.name), tenant.name, tenant.id)
+    query = select(func.jsonb_agg(pairs)).where(allowed)
+    return query.correlate(PersonRow).scalar_subquery()
+
+
+def _may_enter(tenant_id: Any, person_id: Any, now: datetime) -> ColumnElement[bool]:
+    """By membership or by a live grant."""
+    member = select(MembershipRow.tenant_id).where(
+        MembershipRow.person_id == person_id, MembershipRow.ended_at.is_(None)
+    )
+    granted = select(AccessGrantRow.tenant_id).where(
+        AccessGrantRow.person_id == person_id, AccessGrantRow.revoked_at.is_(None), AccessGrantRow.expires_at > now
+    )
+    return or_(tenant_id.in_(member), tenant_id.in_(granted))
 
 
 def tenant_with_rights(
@@ -71,15 +138,9 @@ def tenant_with_rights(
 ) -> TenantWithRights | None:
     """(tenant, roles of the person there or None, the live grant that lasts longest or None)."""
     here = MembershipRow.tenant_id == TenantRow.id
-    grant = and_(
-        AccessGrantRow.tenant_id == TenantRow.id,
-        AccessGrantRow.person_id == person_id,
-        AccessGrantRow.revoked_at.is_(None),
-        AccessGrantRow.expires_at > now,
-    )
     query = (
         select(TenantRow, _roles(person_id, TenantRow.partner_id, here).label("roles"), AccessGrantRow)
-        .outerjoin(AccessGrantRow, grant)
+        .outerjoin(AccessGrantRow, _live_grant(person_id, now))
         .where(which)
         .order_by(AccessGrantRow.expires_at.desc())
         .limit(1)
@@ -113,15 +174,9 @@ def roles_of(session: Session, person_id: UUID, tenant_id: UUID | None) -> froze
 
 def tenants_of_person(session: Session, person: Person, now: datetime) -> list[TenantRow]:
     """Tenants that the person may enter now, by membership or by a live grant, by name."""
-    member = select(MembershipRow.tenant_id).where(
-        MembershipRow.person_id == person.id, MembershipRow.ended_at.is_(None)
-    )
-    granted = select(AccessGrantRow.tenant_id).where(
-        AccessGrantRow.person_id == person.id, AccessGrantRow.revoked_at.is_(None), AccessGrantRow.expires_at > now
-    )
     query = (
         select(TenantRow)
-        .where(TenantRow.partner_id == person.partner_id, or_(TenantRow.id.in_(member), TenantRow.id.in_(granted)))
+        .where(TenantRow.partner_id == person.partner_id, _may_enter(TenantRow.id, person.id, now))
         .order_by(TenantRow.name, TenantRow.id)
     )
     return list(session.scalars(query))

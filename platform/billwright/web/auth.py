@@ -4,7 +4,7 @@ A route with ``exclude_from_auth=True`` lets anybody in; a valid session is reco
 """
 
 import hmac
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -15,11 +15,11 @@ from litestar.datastructures import Cookie
 from litestar.enums import ScopeType
 from litestar.exceptions import ClientException
 from litestar.types import ASGIApp, Receive, Scope, Send
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 
-from billwright.identity.act import actor_at_partner, actor_for
+from billwright.identity.act import actor_at_partner, actor_for, enter
 from billwright.identity.caller import Caller
-from billwright.identity.find_session import read_session
+from billwright.identity.find_session import Visitor, read_visitor
 from billwright.identity.find_token import read_token
 from billwright.kernel.actor import SYSTEM, Actor
 from billwright.kernel.errors import (
@@ -37,24 +37,34 @@ from billwright.web.services import Services
 TENANT_HEADER: Final = "billwright-tenant"
 CSRF_HEADER: Final = "x-csrf-token"
 CSRF_FIELD: Final = "csrf"
+PAGES: Final = "/t/"
 
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """``tenant`` is None in partner matters; ``actor`` then has partner permissions only."""
+    """``tenant`` is None in partner matters; ``actor`` then has partner permissions only.
+
+    ``visitor`` is what was read of somebody with a session, so that pages need not read it again.
+    """
 
     caller: Caller
     actor: Actor
     tenant: Tenant | None
+    visitor: Visitor | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """What the request says about where it wants to go."""
+    """What the request says about where it wants to go. ``page``: the tenant whose page it asks for."""
 
     partner: str | None
     tenant: str | None
     host: str
+    page: str | None = None
+
+    @property
+    def of_host(self) -> ColumnElement[bool]:
+        return TenantRow.id.in_(select(HostNameRow.tenant_id).where(HostNameRow.host == self.host))
 
 
 def cookie_name(services: Services) -> str:
@@ -118,15 +128,36 @@ class Authentication:
         return access
 
     def _resolve(self, bearer: str | None, cookie: str | None, place: _Place, address: str | None) -> Access:
-        """In one transaction, so that a request costs two queries more and no more."""
-        read = read_token if bearer else read_session
+        """In one transaction; one query for somebody with a session."""
         with control_transaction(self.services.database, SYSTEM) as tx:
-            caller = read(tx, bearer or cookie or "", address=address)
-            if place.partner is None:
-                return _enter(tx, caller, place)
-        if place.partner != caller.partner.slug or caller.tenant_id is not None:
-            raise NotFoundError("There is no such partner here.")
-        return Access(caller, actor_at_partner(caller), None)
+            if bearer:
+                caller = read_token(tx, bearer, address=address)
+                return _at_partner(caller, place) if place.partner is not None else _enter(tx, caller, place)
+            return _visit(tx, cookie or "", place, address)
+
+
+def _at_partner(caller: Caller, place: _Place) -> Access:
+    if place.partner != caller.partner.slug or caller.tenant_id is not None:
+        raise NotFoundError("There is no such partner here.")
+    return Access(caller, actor_at_partner(caller), None)
+
+
+def _visit(tx: ControlTx, cookie: str, place: _Place, address: str | None) -> Access:
+    """Somebody with a session. On a page of a tenant that they cannot enter they are where the host says; the page refuses."""
+    slug = place.page or place.tenant
+    found = read_visitor(tx, cookie, TenantRow.slug == slug if slug else place.of_host, address=address)
+    caller = found.caller
+    if place.partner is not None:
+        return replace(_at_partner(caller, place), visitor=found)
+    try:
+        tenant, actor = enter(caller, found.tenant, found.roles, found.grant)
+    except DomainError as refusal:
+        if place.page is not None:
+            return replace(_enter(tx, caller, place), visitor=found)
+        if place.tenant is not None or not isinstance(refusal, NotFoundError):
+            raise
+        return Access(caller, actor_at_partner(caller), None, found)
+    return Access(caller, actor, tenant, found)
 
 
 def _enter(tx: ControlTx, caller: Caller, place: _Place) -> Access:
@@ -136,7 +167,7 @@ def _enter(tx: ControlTx, caller: Caller, place: _Place) -> Access:
     elif caller.tenant_id is not None:
         which = TenantRow.id == caller.tenant_id
     else:
-        which = TenantRow.id.in_(select(HostNameRow.tenant_id).where(HostNameRow.host == place.host))
+        which = place.of_host
     try:
         tenant, actor = actor_for(tx.session, caller, which, tx.now)
     except NotFoundError:
@@ -155,7 +186,8 @@ def _place(request: Request[Any, Any, Any]) -> _Place:
     partner = request.path_params.get("partner")
     tenant = request.path_params.get("tenant_slug") or request.headers.get(TENANT_HEADER)
     host = request.headers.get("host", "").rpartition("@")[2].partition(":")[0].lower()
-    return _Place(partner, tenant, host)
+    page = request.path_params.get("slug") if request.url.path.startswith(PAGES) else None
+    return _Place(partner, tenant, host, page)
 
 
 async def _check_csrf(request: Request[Any, Any, Any], caller: Caller) -> None:

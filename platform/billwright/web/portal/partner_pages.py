@@ -16,9 +16,9 @@ from billwright.insight.figures import DAYS, Figures
 from billwright.kernel.actor import Actor
 from billwright.kernel.errors import NotFoundError
 from billwright.tenancy.directory import to_tenant
-from billwright.tenancy.tables import HostNameRow, TenantRow
+from billwright.tenancy.tables import TenantRow
 from billwright.tenancy.transaction import Tenant, control_transaction, transaction
-from billwright.web.portal.brands import host_of
+from billwright.web.auth import access_of
 from billwright.web.portal.forms import Form, field, whole_number
 from billwright.web.portal.visit import Visit, provide_partner_visit
 
@@ -48,14 +48,13 @@ class PartnerController(Controller):
         self, request: Request[Any, Any, Any], visit: NamedDependency[Visit], q: FromQuery[str] = ""
     ) -> Response[str]:
         """To the tenant whose host it is or the only one there is; else the partner's home, or the choice."""
-        slugs = [place.slug for place in visit.places]
-        of_host = _tenant_of_host(visit, host_of(request))
-        if of_host in slugs:
-            return visit.go(f"/t/{of_host}/")
+        of_host = access_of(request).tenant
+        if of_host is not None:
+            return visit.go(f"/t/{of_host.slug}/")
         if visit.may("tenant:read"):
             return _home(visit, q)
-        if len(slugs) == 1:
-            return visit.go(f"/t/{slugs[0]}/")
+        if len(visit.places) == 1:
+            return visit.go(f"/t/{visit.places[0].slug}/")
         return visit.page("choose.html", title="Tenants")
 
     @get("/p/{partner:str}", sync_to_thread=True)
@@ -92,14 +91,6 @@ class PartnerController(Controller):
         )
         said = "You are in. The tenant sees this grant and can revoke it at any time."
         return visit.go(f"/t/{slug}/{_room(field(data, 'to'))}", said)
-
-
-def _tenant_of_host(visit: Visit, host: str) -> str | None:
-    query = (
-        select(TenantRow.slug).join(HostNameRow, HostNameRow.tenant_id == TenantRow.id).where(HostNameRow.host == host)
-    )
-    with control_transaction(visit.database, visit.actor) as tx:
-        return tx.session.scalars(query).one_or_none()
 
 
 def _tenants(visit: Visit, wanted: str) -> list[TenantRow]:

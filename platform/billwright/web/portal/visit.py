@@ -11,18 +11,16 @@ import structlog
 from litestar import Request, Response
 from litestar.datastructures import Cookie
 from litestar.di import NamedDependency
-from sqlalchemy import select
 
 from billwright.documents.format import language_of
-from billwright.identity.act import actor_at_partner, actor_for
+from billwright.identity.act import actor_at_partner, enter
 from billwright.identity.caller import Caller
-from billwright.identity.queries import tenants_of_person
+from billwright.identity.find_session import Visitor
 from billwright.kernel.actor import Actor
 from billwright.kernel.brand import Brand
 from billwright.kernel.errors import NotAuthenticatedError, PermissionDeniedError
 from billwright.tenancy.database import Database
-from billwright.tenancy.tables import PartnerRow, TenantRow
-from billwright.tenancy.transaction import Tenant, Tx, control_transaction, transaction
+from billwright.tenancy.transaction import Tenant, Tx, transaction
 from billwright.web.auth import Access, access_of
 from billwright.web.portal import brands
 from billwright.web.portal.environment import render
@@ -149,41 +147,18 @@ def html(body: str, *, status: int = 200, headers: Mapping[str, str] | None = No
 
 
 def person_caller(request: Request[Any, Any, Any]) -> Caller:
-    """Who is logged in.
-
-    Raises:
-        NotAuthenticatedError: nobody, or a program with a token: pages are for people.
-    """
-    caller = access_of(request).caller
-    if caller.kind != "session" or caller.person is None:
-        raise NotAuthenticatedError("Pages are for people: log in with e-mail and password.")
-    return caller
+    """Who is logged in; raises as ``_visitor``."""
+    return _visitor(request).caller
 
 
 def provide_partner_visit(
     request: Request[Any, Any, Any], database: NamedDependency[Database], services: NamedDependency[Any]
 ) -> Visit:
     """The visit of a page outside any tenant, in the partner's brand."""
-    caller = person_caller(request)
-    assert caller.person is not None
-    actor = actor_at_partner(caller)
-    with control_transaction(database, actor) as tx:
-        partner = tx.session.get_one(PartnerRow, caller.partner.id)
-        places = [Place(row.slug, row.name) for row in tenants_of_person(tx.session, caller.person, tx.now)]
-        now = tx.now
-    return Visit(
-        database=database,
-        request=request,
-        caller=caller,
-        actor=actor,
-        tenant=None,
-        brand=brands.partner_brand(partner),
-        base=f"/p/{partner.slug}",
-        places=tuple(places),
-        now=now,
-        trace_id=str(request.scope["state"].get("trace_id")),
-        https=services.https,
-    )
+    found = _visitor(request)
+    actor = actor_at_partner(found.caller)
+    brand, base = brands.partner_brand(found.partner), f"/p/{found.partner.slug}"
+    return _visit(request, database, found, actor, tenant=None, brand=brand, base=base, https=services.https)
 
 
 def provide_visit(
@@ -191,32 +166,56 @@ def provide_visit(
 ) -> Visit:
     """The visit of a page under ``/t/{slug}``, with the person's permissions in that tenant only.
 
+    Asks nothing: authentication read it all for this request.
+
     Raises:
         NotFoundError: no such tenant, or not for this person.
         TenantSuspendedError: it is suspended.
     """
-    caller = person_caller(request)
-    assert caller.person is not None
-    slug = str(request.path_params["slug"])
-    with control_transaction(database, actor_at_partner(caller)) as tx:
-        tenant, actor = actor_for(tx.session, caller, TenantRow.slug == slug, tx.now)
-        query = select(TenantRow, PartnerRow).join(PartnerRow, PartnerRow.id == TenantRow.partner_id)
-        row, partner = tx.session.execute(query.where(TenantRow.id == tenant.id)).one()
-        places = [Place(each.slug, each.name) for each in tenants_of_person(tx.session, caller.person, tx.now)]
-        now = tx.now
+    found = _visitor(request)
+    tenant, actor = enter(found.caller, found.tenant, found.roles, found.grant)
+    assert found.tenant is not None, "nobody enters what is not there"
+    assert tenant.slug == request.path_params["slug"], "authentication looks for the tenant in the path"
     # Logs, metrics and the error page then know the tenant too.
-    request.scope["state"]["access"] = Access(caller, actor, tenant)
+    request.scope["state"]["access"] = Access(found.caller, actor, tenant, found)
     structlog.contextvars.bind_contextvars(tenant=tenant.slug)
+    brand, base = brands.tenant_brand(found.tenant, found.partner), f"/t/{tenant.slug}"
+    return _visit(request, database, found, actor, tenant=tenant, brand=brand, base=base, https=services.https)
+
+
+def _visitor(request: Request[Any, Any, Any]) -> Visitor:
+    """What was read of whoever is logged in.
+
+    Raises:
+        NotAuthenticatedError: nobody, or a program with a token: pages are for people.
+    """
+    found = access_of(request).visitor
+    if found is None:
+        raise NotAuthenticatedError("Pages are for people: log in with e-mail and password.")
+    return found
+
+
+def _visit(
+    request: Request[Any, Any, Any],
+    database: Database,
+    found: Visitor,
+    actor: Actor,
+    *,
+    tenant: Tenant | None,
+    brand: Brand,
+    base: str,
+    https: bool,
+) -> Visit:
     return Visit(
         database=database,
         request=request,
-        caller=caller,
+        caller=found.caller,
         actor=actor,
         tenant=tenant,
-        brand=brands.tenant_brand(row, partner),
-        base=f"/t/{tenant.slug}",
-        places=tuple(places),
-        now=now,
+        brand=brand,
+        base=base,
+        places=tuple(Place(slug, name) for slug, name in found.places),
+        now=found.now,
         trace_id=str(request.scope["state"].get("trace_id")),
-        https=services.https,
+        https=https,
     )
