@@ -6,6 +6,8 @@ from litestar import Controller
 
 from billwright.web.portal.approval_pages import ApprovalController
 from billwright.web.portal.brands import BrandController, TenantBrandController
+from billwright.web.portal.contract_pages import ContractController
+from billwright.web.portal.customer_pages import CustomerController
 from billwright.web.portal.exception_pages import ExceptionController
 from billwright.web.portal.home_pages import TodayController
 from billwright.web.portal.invoice_pages import InvoiceController
@@ -23,6 +25,8 @@ CONTROLLERS: Final[tuple[type[Controller], ...]] = (
     ExceptionController,
     ApprovalController,
     InvoiceController,
+    CustomerController,
+    ContractController,
     TodayController,
     PartnerController,
     RoomController,

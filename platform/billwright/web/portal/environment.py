@@ -15,6 +15,7 @@ from markupsafe import Markup, escape
 from billwright.documents import format as fmt
 from billwright.kernel.actor import SYSTEM
 from billwright.kernel.ids import show
+from billwright.kernel.money import is_currency
 from billwright.web.portal import words
 from billwright.web.portal.charts import share, spark
 from billwright_templates.versions import ROOT
@@ -77,6 +78,17 @@ def number(context: Context, value: Decimal | int) -> str:
 @pass_context
 def unit_price(context: Context, value: Decimal, currency: str) -> str:
     return fmt.unit_price(value, currency, _language(context))
+
+
+@pass_context
+def price(context: Context, value: Decimal | None, currency: str | None) -> Markup:
+    """An agreed amount in major units, as its source gave it: its unit may be no ISO currency, or not be stated."""
+    if value is None:
+        return NEVER
+    language = _language(context)
+    known = is_currency(currency)
+    text = fmt.unit_price(value, str(currency), language) if known else fmt.quantity(value, language)
+    return Markup('<span class="num"><span class="cur">{}</span> {}</span>').format(currency or "no currency", text)
 
 
 def relative(value: datetime, now: datetime) -> str:
@@ -181,7 +193,7 @@ def portal_environment() -> Environment:
         lstrip_blocks=True,
     )
     filters = (
-        money, money_text, day, number, unit_price, ago, due, status, plain, sentence, who, unbranded, short_hash, change,
+        money, money_text, day, number, unit_price, price, ago, due, status, plain, sentence, who, unbranded, short_hash, change,
     )  # fmt: skip
     env.filters.update({each.__name__: each for each in filters})
     env.filters["role"] = words.role

@@ -10,7 +10,10 @@ APPROVE: Final = ("invoice:approve_manager", "invoice:approve_finance")
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """``needs``: any of these permissions; none means everybody. ``counts``: which number stands beside the name."""
+    """``needs``: any of these permissions; none means everybody. ``counts``: which number stands beside the name.
+
+    ``covers``: pages that belong to the room and have an address of their own. ``record``: stands below the daily rooms.
+    """
 
     name: str
     label: str
@@ -18,6 +21,8 @@ class Room:
     icon: str
     needs: tuple[str, ...] = ()
     counts: str = ""
+    covers: tuple[str, ...] = ()
+    record: bool = False
 
 
 ROOMS: Final = (
@@ -25,13 +30,16 @@ ROOMS: Final = (
     Room("exceptions", "Exceptions", "exceptions", "triangle-alert", ("exception:read",), "exceptions"),
     Room("approvals", "Approvals", "approvals", "stamp", APPROVE, "approvals"),
     Room("invoices", "Invoices", "invoices", "file-text", ("invoice:read",)),
+    Room("customers", "Customers", "customers", "users", ("customer:read",)),
+    Room("contracts", "Contracts", "contracts", "signature", ("contract:read",)),
     Room("unbilled", "Unbilled", "unbilled", "hourglass", ("item:read",)),
-    Room("messages", "Messages", "messages", "inbox", ("message:read",), "held"),
     Room("collections", "Collections", "collections", "hand-coins", ("receivable:read",)),
-    Room("mailbox", "Mailbox", "mailbox", "mail", ("mailbox:read",)),
     Room("connectors", "Connectors", "connectors", "plug", ("connection:read",), "failed"),
-    Room("audit", "Audit", "audit", "scroll-text", ("audit:read",)),
-    Room("access", "Access", "access", "key-round", ("grant:read",)),
+    # What came in, what went out, and who did what: records, below a line.
+    Room("messages", "Messages", "messages", "inbox", ("message:read",), "held", record=True),
+    Room("mailbox", "Mailbox", "mailbox", "mail", ("mailbox:read",), record=True),
+    Room("audit", "Audit", "audit", "scroll-text", ("audit:read",), record=True),
+    Room("access", "Access", "access", "key-round", ("grant:read",), record=True),
 )
 # The bottom bar of a phone has room for four and the rest under "More": what a person decides about comes first.
 PHONE_FIRST: Final = ("today", "approvals", "exceptions", "invoices")

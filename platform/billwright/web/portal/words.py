@@ -93,7 +93,24 @@ TENANT: Final[dict[str, Status]] = {
     "active": ("Active", "done"),
     "suspended": ("Suspended", "blocked"),
 }
-ITEM_KINDS: Final = {"milestone": "Milestone", "time_entry": "Time", "expense": "Expense"}
+ITEM_KINDS: Final = {"milestone": "Milestone", "time": "Time", "expense": "Expense"}
+ITEM: Final[dict[str, Status]] = {
+    "waiting": ("Waits", "waiting"),
+    "ready": ("Ready", "done"),
+    "drafted": ("In a draft", "quiet"),
+    "billed": ("Billed", "done"),
+    "cancelled": ("Cancelled", "quiet"),
+}
+CONTRACT: Final[dict[str, Status]] = {
+    "active": ("Active", "done"),
+    "completed": ("Completed", "quiet"),
+    "terminated": ("Terminated", "blocked"),
+}
+WORK: Final[dict[str, Status]] = {
+    "submitted": ("Not approved", "waiting"),
+    "approved": ("Approved", "done"),
+    "rejected": ("Rejected", "blocked"),
+}
 
 
 def role(name: str) -> str:

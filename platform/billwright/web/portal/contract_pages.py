@@ -1,0 +1,68 @@
+"""Contracts: what is billed and what is not, and one contract with its terms, its proof, and what holds each milestone."""
+
+from litestar import Controller, Response, get
+from litestar.di import NamedDependency, Provide
+from litestar.params import FromPath, FromQuery
+
+from billwright.kernel.ids import read
+from billwright.web.portal import queries_contracts as queries
+from billwright.web.portal.contract_view import contract_page
+from billwright.web.portal.mends import mend_of
+from billwright.web.portal.queries_customers import get_customer
+from billwright.web.portal.visit import Visit, provide_visit
+
+
+class ContractController(Controller):
+    path = "/t/{slug:str}/contracts"
+    include_in_schema = False
+    dependencies = {"visit": Provide(provide_visit, sync_to_thread=True)}  # noqa: RUF012 - Litestar's way
+
+    @get(sync_to_thread=True)
+    def show_contracts(
+        self,
+        visit: NamedDependency[Visit],
+        which: FromQuery[str] = "",
+        customer: FromQuery[str] = "",
+        cursor: FromQuery[str | None] = None,
+    ) -> Response[str]:
+        visit.require("contract:read")
+        of_customer = read("cus", customer) if customer else None
+        with visit.reading() as tx:
+            name = get_customer(tx, of_customer).CustomerRow.name if of_customer else ""
+            counts = queries.contract_counts(tx, customer_id=of_customer)
+            found = queries.contract_list(tx, state=which, customer_id=of_customer, cursor=cursor)
+            standings = queries.standings(tx, [row.ContractRow.id for row in found.rows])
+        return visit.page(
+            "contracts.html",
+            room="contracts",
+            title="Contracts",
+            found=found,
+            counts=counts,
+            states=queries.STATES,
+            standings=standings,
+            which=which if which in counts else "",
+            customer=customer,
+            customer_name=name,
+        )
+
+    @get("/{contract_id:str}", sync_to_thread=True)
+    def show_contract(self, visit: NamedDependency[Visit], contract_id: FromPath[str]) -> Response[str]:
+        visit.require("contract:read")
+        identifier = read("ctr", contract_id)
+        with visit.reading() as tx:
+            facts = queries.read_facts(tx, identifier)
+            items = queries.milestone_items(tx, identifier)
+            work = queries.work_sums(tx, identifier)
+            standing = queries.standings(tx, [identifier])[identifier]
+            invoices = queries.invoices_on(tx, identifier) if visit.may("invoice:read") else []
+        page = contract_page(facts, items, work)
+        return visit.page(
+            "contract.html",
+            room="contracts",
+            title=f"Contract {facts.head.number}",
+            page=page,
+            head=facts.head,
+            standing=standing,
+            invoices=invoices,
+            mend_of=mend_of,
+        )

@@ -1,0 +1,153 @@
+"""Customers: who owes what, and everything about one of them, each fact with where it came from."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+from litestar import Controller, Response, get
+from litestar.di import NamedDependency, Provide
+from litestar.params import FromPath, FromQuery
+
+from billwright.canon.tables import CustomerRow
+from billwright.kernel.ids import read
+from billwright.receivables.queries import read_ageing
+from billwright.tenancy.base import AnyRow
+from billwright.tenancy.configuration import TenantConfiguration, read_configuration
+from billwright.web.portal import queries_contracts
+from billwright.web.portal import queries_customers as queries
+from billwright.web.portal.visit import Visit, provide_visit
+
+LANGUAGES: Final = {"en": "English", "de": "German", "fr": "French"}
+TAX: Final = {
+    "S": "Standard rate",
+    "Z": "Zero rate",
+    "E": "Exempt",
+    "AE": "Reverse charge",
+    "K": "Intra-Community supply",
+    "G": "Export outside the EU",
+    "O": "Outside the scope of tax",
+}
+BUCKETS: Final = {
+    "not_due": "Not due",
+    "1_30": "1–30 days",
+    "31_60": "31–60 days",
+    "61_90": "61–90 days",
+    "over_90": "Over 90 days",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One line of the billing profile. ``origin`` is ``message``, ``settings`` or ``derived``: where the value came from."""
+
+    label: str
+    value: str
+    origin: str
+
+
+class CustomerController(Controller):
+    path = "/t/{slug:str}/customers"
+    include_in_schema = False
+    dependencies = {"visit": Provide(provide_visit, sync_to_thread=True)}  # noqa: RUF012 - Litestar's way
+
+    @get(sync_to_thread=True)
+    def show_customers(
+        self,
+        visit: NamedDependency[Visit],
+        which: FromQuery[str] = "",
+        q: FromQuery[str] = "",
+        cursor: FromQuery[str | None] = None,
+    ) -> Response[str]:
+        visit.require("customer:read")
+        with visit.reading() as tx:
+            counts = queries.customer_counts(tx)
+            found = queries.customer_list(tx, which=which, wanted=q.strip()[:80], cursor=cursor)
+            shown = [row.id for row in found.rows]
+            owed = queries.owed_by(tx, shown) if visit.may("receivable:read") else {}
+            last = queries.last_invoices(tx, shown) if visit.may("invoice:read") else {}
+            reminded = queries.last_reminders(tx, shown) if visit.may("receivable:read") else {}
+        return visit.page(
+            "customers.html",
+            room="customers",
+            title="Customers",
+            found=found,
+            counts=counts,
+            owed=owed,
+            last=last,
+            reminded=reminded,
+            which=which if which in counts else "",
+            q=q.strip()[:80],
+        )
+
+    @get("/{customer_id:str}", sync_to_thread=True)
+    def show_customer(self, visit: NamedDependency[Visit], customer_id: FromPath[str]) -> Response[str]:
+        """One customer. What the person may not read is left out, and said."""
+        visit.require("customer:read")
+        identifier = read("cus", customer_id)
+        money = visit.may("receivable:read")
+        with visit.reading() as tx:
+            head = queries.get_customer(tx, identifier)
+            facts = profile(head.CustomerRow, read_configuration(tx))
+            items = queries.open_items(tx, identifier) if money else []
+            ageing = read_ageing(tx, customer_id=identifier) if money else []
+            payments = queries.payments_of(tx, identifier) if money else []
+            reminders = queries.reminders_of(tx, identifier) if money else []
+            disputes = queries.disputes_of(tx, identifier) if money else []
+            contracts: Sequence[AnyRow] = ()
+            standings: dict[UUID, queries_contracts.Standing] = {}
+            if visit.may("contract:read"):
+                contracts = queries_contracts.contract_list(tx, customer_id=identifier).rows
+                standings = queries_contracts.standings(tx, [row.ContractRow.id for row in contracts])
+            invoices = queries.invoices_of(tx, identifier) if visit.may("invoice:read") else []
+        return visit.page(
+            "customer.html",
+            room="customers",
+            title=head.CustomerRow.name,
+            head=head,
+            customer=head.CustomerRow,
+            facts=facts,
+            items=items,
+            ageing=ageing,
+            buckets=BUCKETS,
+            payments=payments,
+            reminders=reminders,
+            disputes=disputes,
+            contracts=contracts,
+            standings=standings,
+            invoices=invoices,
+            money=money,
+        )
+
+
+def profile(customer: CustomerRow, configuration: TenantConfiguration) -> list[Fact]:
+    """How the customer is billed: what its source says, else what the firm's settings say. Pure."""
+    terms = customer.payment_terms_days
+    language = LANGUAGES.get(customer.language, customer.language)
+    by_mail = configuration.deliver_by_mail and customer.billing_email is not None
+    return [
+        Fact(
+            "Purchase order",
+            "Demanded: an invoice without its number is held" if customer.po_required else "Not demanded",
+            "message",
+        ),
+        Fact("Payment terms", f"{terms} days", "message")
+        if terms is not None
+        else Fact("Payment terms", f"{configuration.payment_terms_days} days, the firm's usual", "settings"),
+        Fact("Language of documents and mails", language, "message"),
+        Fact("Channel", *_channel(customer, configuration, by_mail=by_mail)),
+        Fact("Currency", customer.currency, "message")
+        if customer.currency
+        else Fact("Currency", "As each contract says", "derived"),
+        Fact("Tax", TAX.get(customer.tax_category, customer.tax_category), "message")
+        if customer.tax_category
+        else Fact("Tax", "By the countries of both sides and the tax number", "derived"),
+    ]
+
+
+def _channel(customer: CustomerRow, configuration: TenantConfiguration, *, by_mail: bool) -> tuple[str, str]:
+    if by_mail:
+        return f"E-mail to {customer.billing_email}", "message"
+    if configuration.deliver_by_mail:
+        return "None: the customer has no address for invoices, so nothing can be sent", "message"
+    return "None: the firm's settings send nothing by e-mail", "settings"
