@@ -23,6 +23,17 @@ CREATE TABLE floor.journal (id uuid PRIMARY KEY, account text NOT NULL, amount b
 CREATE TABLE floor.audit (id uuid PRIMARY KEY, what text NOT NULL, body jsonb NOT NULL);
 INSERT INTO floor.series VALUES ('invoice', 1);
 """
+HISTORY: Final = (
+    "INSERT INTO floor.message SELECT gen_random_uuid(), '{}' FROM generate_series(1, %(n)s::int)",
+    "INSERT INTO floor.item SELECT gen_random_uuid(), 'milestone:' || n, 100 FROM generate_series(%(from)s::int, %(to)s::int) n",
+    "INSERT INTO floor.invoice SELECT gen_random_uuid(), n + 1, 100, jsonb_build_object('rest', repeat('y', 800))"
+    " FROM generate_series(%(from)s::int, %(to)s::int) n",
+    "INSERT INTO floor.line SELECT gen_random_uuid(), i.id, i.id, 100 FROM floor.invoice i WHERE i.number > %(from)s",
+    "INSERT INTO floor.receivable SELECT gen_random_uuid(), id, 100 FROM floor.invoice WHERE number > %(from)s",
+    "INSERT INTO floor.journal SELECT gen_random_uuid(), 'receivable', 100 FROM generate_series(1, 2 * %(n)s::int)",
+    "INSERT INTO floor.audit SELECT gen_random_uuid(), 'issued', '{}' FROM generate_series(1, %(n)s::int)",
+    "UPDATE floor.series SET next = next + %(n)s",
+)
 CONTENT: Final = {"seller": "Bench", "buyer": "Client", "rest": "y" * 800}
 
 
@@ -37,6 +48,13 @@ class Floor:
         """Start anew, without any history."""
         self.connection.execute(TABLES)
         self.made = 0
+
+    def fill(self, invoices: int) -> None:
+        """Add ``invoices`` that were there before."""
+        parameters = {"n": invoices, "from": self.made, "to": self.made + invoices - 1}
+        for statement in HISTORY:
+            self.connection.execute(statement, parameters)
+        self.made += invoices
 
     def run(self, work: Work) -> float:
         """Seconds for all of it. An acceptance is stored with the first invoice that it brings."""

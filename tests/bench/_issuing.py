@@ -1,7 +1,7 @@
 """From the record's acceptances to issued invoices, through all jobs: what the pipeline and the growth bench have in common."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Final
 
@@ -37,6 +37,8 @@ class Firm:
     database: Database
     tenant: Tenant
     connection: Connection
+    expected: dict[str, Decimal] = field(default_factory=dict)
+    """Net by currency of all that it was given to issue, as the oracle says."""
 
     @classmethod
     def make(cls, database: Database, partner: str, record: RecordInput) -> "Firm":
@@ -53,19 +55,21 @@ class Firm:
         self.wait_until_quiet()
 
     def issue(self, work: Work, batch: int, *, within_s: float = 600) -> float:
-        """Seconds from the first acceptance stored to the last receivable open. The workers run beside."""
+        """Seconds from the first acceptance stored to the last receivable open. The workers run beside.
+
+        Returns when nothing is under way behind it; ends the bench where the result is not the oracle's.
+        """
         wanted = self.numbered() + work.invoices
         start = time.perf_counter()
         for at in range(0, len(work.acceptances), batch):
             self._store(work, "acceptances", at, batch)
         wait_for(lambda: self.numbered() >= wanted, what="issuing", within_s=within_s)
-        return time.perf_counter() - start
-
-    def issue_here(self, work: Work) -> None:
-        """The same in this process."""
-        for at in range(0, len(work.acceptances), FACTS_BATCH):
-            self._store(work, "acceptances", at, FACTS_BATCH)
-            drain(self.database, spine_handlers(), tenant_id=self.tenant.id)
+        seconds = time.perf_counter() - start
+        for code, total in work.totals.items():
+            self.expected[code] = self.expected.get(code, Decimal(0)) + total
+        self.wait_until_quiet()
+        self._check(wanted)
+        return seconds
 
     def _store(self, work: Work, which: str, at: int, batch: int) -> None:
         events = (work.facts if which == "facts" else work.acceptances)[at : at + batch]
@@ -86,25 +90,18 @@ class Firm:
             due = (JobRow.tenant_id == self.tenant.id, JobRow.state.in_(OPEN), JobRow.run_at <= tx.now)
             return tx.session.scalar(select(func.count()).select_from(JobRow).where(*due)) or 0
 
-    def check(self, *works: Work) -> None:
-        """End the bench unless the invoices are those that the oracle expects, each with its receivable.
+    def _check(self, wanted: int) -> None:
+        """End the bench unless all invoices so far are those that the oracle expects, each with its receivable.
 
         Raises:
             SystemExit: a number or a total differs.
         """
-        expected: dict[str, Decimal] = {}
-        for work in works:
-            for code, total in work.totals.items():
-                expected[code] = expected.get(code, Decimal(0)) + total
         with transaction(self.database, self.tenant, SYSTEM, read_only=True) as tx:
             sums = select(InvoiceRow.currency, func.sum(InvoiceRow.net_minor)).where(InvoiceRow.number.is_not(None))
-            totals = {
-                code: Money(int(net), code).decimal
-                for code, net in tx.session.execute(sums.group_by(InvoiceRow.currency))
-            }
+            rows = tx.session.execute(sums.group_by(InvoiceRow.currency)).all()
             receivables = tx.session.scalar(select(func.count()).select_from(ReceivableRow))
-        wanted = sum(work.invoices for work in works)
-        if totals != expected or receivables != wanted or self.numbered() != wanted:
+        found = {code: Money(int(net), code).decimal for code, net in rows}
+        if found != self.expected or receivables != wanted or self.numbered() != wanted:
             raise SystemExit(
-                f"Wrong: {self.numbered()} invoices and {receivables} receivables of {totals}; expected {wanted} of {expected}."
+                f"Wrong: {self.numbered()} invoices, {receivables} receivables, {found}; expected {wanted}, {self.expected}."
             )
