@@ -16,7 +16,7 @@ from support.servers import fresh_database, release, shared_servers
 # No test is timed: a slow machine is not a defect.
 settings.register_profile("billwright", deadline=None, print_blob=True)
 settings.load_profile("billwright")
-pytest_plugins = ("support.app", "support.http", "support.pipeline")
+pytest_plugins = ("support.app", "support.http", "support.pipeline", "support.hooks")
 
 FIRST = ("unit", "architecture")
 FOLDER = pytest.StashKey[Path]()

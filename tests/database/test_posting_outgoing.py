@@ -16,7 +16,8 @@ import pytest
 
 from billwright.extension.connectors import RejectedError
 from billwright.extension.manifest import Manifest
-from billwright.posting.outgoing import connection_folder, is_allowed, open_client, trusted_authorities
+from billwright.jobs.guarded_http import is_allowed, trusted_authorities
+from billwright.posting.outgoing import connection_folder, open_client
 from billwright.posting.redact import redact, secret_texts
 from support.mail_server import free_port, self_signed
 

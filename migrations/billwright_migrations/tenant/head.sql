@@ -892,3 +892,105 @@ CREATE INDEX ix_invoice_updated ON invoice (updated_at, id);
 CREATE INDEX ix_receivable_due ON receivable (due_on, id);
 
 UPDATE alembic_version SET version_num='0003' WHERE alembic_version.version_num = '0002';
+
+-- Running upgrade 0003 -> 0004
+
+CREATE TABLE webhook_event (
+    id UUID NOT NULL, 
+    type TEXT NOT NULL, 
+    object_kind TEXT NOT NULL, 
+    object_id UUID NOT NULL, 
+    at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    data JSONB, 
+    CONSTRAINT pk_webhook_event PRIMARY KEY (id)
+);
+
+CREATE INDEX ix_webhook_event_at ON webhook_event (at);
+
+CREATE TABLE webhook_subscription (
+    id UUID NOT NULL, 
+    owner TEXT NOT NULL, 
+    partner_subscription_id UUID, 
+    name TEXT NOT NULL, 
+    url TEXT NOT NULL, 
+    event_types TEXT[] NOT NULL, 
+    contact_email TEXT NOT NULL, 
+    secret TEXT NOT NULL, 
+    old_secret TEXT, 
+    old_secret_until TIMESTAMP WITH TIME ZONE, 
+    state TEXT NOT NULL, 
+    failures BIGINT NOT NULL, 
+    failing_since TIMESTAMP WITH TIME ZONE, 
+    retry_at TIMESTAMP WITH TIME ZONE, 
+    warned_at TIMESTAMP WITH TIME ZONE, 
+    reason TEXT, 
+    created_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    updated_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    CONSTRAINT pk_webhook_subscription PRIMARY KEY (id), 
+    CONSTRAINT uq_webhook_subscription_owner_name UNIQUE (owner, name)
+);
+
+CREATE TABLE webhook_delivery (
+    id UUID NOT NULL, 
+    subscription_id UUID NOT NULL, 
+    event_id UUID NOT NULL, 
+    object_id UUID NOT NULL, 
+    state TEXT NOT NULL, 
+    attempts BIGINT NOT NULL, 
+    next_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    busy_until TIMESTAMP WITH TIME ZONE, 
+    since TIMESTAMP WITH TIME ZONE NOT NULL, 
+    outcome TEXT, 
+    delivered_at TIMESTAMP WITH TIME ZONE, 
+    CONSTRAINT pk_webhook_delivery PRIMARY KEY (id), 
+    CONSTRAINT fk_webhook_delivery_event_id FOREIGN KEY(event_id) REFERENCES webhook_event (id), 
+    CONSTRAINT fk_webhook_delivery_subscription_id FOREIGN KEY(subscription_id) REFERENCES webhook_subscription (id), 
+    CONSTRAINT uq_webhook_delivery_subscription_id_event_id UNIQUE (subscription_id, event_id)
+);
+
+CREATE INDEX ix_webhook_delivery_waiting ON webhook_delivery (subscription_id, object_id, event_id) WHERE state = 'waiting';
+
+CREATE TABLE webhook_attempt (
+    id UUID NOT NULL, 
+    delivery_id UUID NOT NULL, 
+    at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    duration_ms BIGINT NOT NULL, 
+    status BIGINT, 
+    outcome TEXT NOT NULL, 
+    request_headers JSONB NOT NULL, 
+    request_body TEXT NOT NULL, 
+    response_headers JSONB, 
+    response_body TEXT, 
+    CONSTRAINT pk_webhook_attempt PRIMARY KEY (id), 
+    CONSTRAINT fk_webhook_attempt_delivery_id FOREIGN KEY(delivery_id) REFERENCES webhook_delivery (id)
+);
+
+CREATE INDEX ix_webhook_attempt_delivery_id ON webhook_attempt (delivery_id);
+
+UPDATE alembic_version SET version_num='0004' WHERE alembic_version.version_num = '0003';
+
+-- Running upgrade 0004 -> 0005
+
+ALTER TABLE acceptance ADD COLUMN earlier_makers UUID[] DEFAULT '{}' NOT NULL;
+
+ALTER TABLE change_order ADD COLUMN earlier_makers UUID[] DEFAULT '{}' NOT NULL;
+
+ALTER TABLE contract ADD COLUMN earlier_makers UUID[] DEFAULT '{}' NOT NULL;
+
+ALTER TABLE customer ADD COLUMN earlier_makers UUID[] DEFAULT '{}' NOT NULL;
+
+ALTER TABLE evidence ADD COLUMN earlier_makers UUID[] DEFAULT '{}' NOT NULL;
+
+ALTER TABLE expense ADD COLUMN earlier_makers UUID[] DEFAULT '{}' NOT NULL;
+
+ALTER TABLE milestone ADD COLUMN earlier_makers UUID[] DEFAULT '{}' NOT NULL;
+
+ALTER TABLE project ADD COLUMN earlier_makers UUID[] DEFAULT '{}' NOT NULL;
+
+ALTER TABLE rate_card ADD COLUMN earlier_makers UUID[] DEFAULT '{}' NOT NULL;
+
+ALTER TABLE signal ADD COLUMN earlier_makers UUID[] DEFAULT '{}' NOT NULL;
+
+ALTER TABLE time_entry ADD COLUMN earlier_makers UUID[] DEFAULT '{}' NOT NULL;
+
+UPDATE alembic_version SET version_num='0005' WHERE alembic_version.version_num = '0004';

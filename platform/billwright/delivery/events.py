@@ -16,3 +16,12 @@ class DeliveryRetryAsked(DomainEvent):
     key: str
     subject_kind: str
     subject_id: UUID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InvoiceDelivered(DomainEvent):
+    """The mail server took the invoice, or it was kept in the mailbox."""
+
+    name: ClassVar[str] = "invoice.delivered"
+    invoice_id: UUID
+    delivery_id: UUID

@@ -6,6 +6,7 @@ from uuid import UUID
 from sqlalchemy import select
 
 from billwright.canon.tables import CustomerRow
+from billwright.delivery.events import InvoiceDelivered
 from billwright.delivery.message import Attachment, MailToSend
 from billwright.delivery.send_mail import Outcome, Post, send_mail
 from billwright.documents.after_issue import Detail, set_detail, tell
@@ -13,6 +14,7 @@ from billwright.documents.mail import MailRenderer, mail_page
 from billwright.documents.queries import FrozenInvoice, frozen_invoice, get_document, read_brand
 from billwright.documents.sets import MAIL_SETS
 from billwright.documents.tables import DocumentRow
+from billwright.jobs.enqueue import publish
 from billwright.kernel.actor import SYSTEM
 from billwright.kernel.brand import Brand
 from billwright.tenancy.configuration import read_configuration
@@ -52,6 +54,8 @@ def mail_invoice(
     def afterwards(tx: Tx, outcome: Outcome) -> None:
         set_detail(tx, invoice_id, _DETAILS[outcome.state])
         tell(tx, invoice_id, *_told(outcome), delivery_id=outcome.delivery_id, outcome=outcome.text)
+        if outcome.state == "sent":
+            publish(tx, InvoiceDelivered(invoice_id=invoice_id, delivery_id=outcome.delivery_id))
 
     send_mail(post, tenant, mail, afterwards=afterwards, trace_id=trace_id)
 

@@ -11,10 +11,18 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from billwright.extension.connectors import ConnectorError, RejectedError, ThrottledError, TransientError
 from billwright.kernel.errors import DomainError
 
-FailureClass = Literal["transient", "throttled", "business", "programming"]
+FailureClass = Literal["later", "transient", "throttled", "business", "programming"]
 BACK_OFF_MAX_S: Final = 3600
 # Serialisation failure, deadlock, lock not available, query cancelled, admin shutdown, crash shutdown, cannot connect now.
 RETRIED_STATES: Final = frozenset({"40001", "40P01", "55P03", "57014", "57P01", "57P02", "57P03"})
+
+
+class LaterError(Exception):
+    """No failure: the work says itself when it wants to be done again. Never a dead letter, however often."""
+
+    def __init__(self, text: str, *, at: datetime) -> None:
+        super().__init__(text)
+        self.at = at
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +39,8 @@ class Verdict:
 
 
 def classify(error: BaseException) -> FailureClass:
+    if isinstance(error, LaterError):
+        return "later"
     if isinstance(error, ThrottledError):
         return "throttled"
     if isinstance(error, TransientError | ConnectionError | TimeoutError):
@@ -45,11 +55,13 @@ def classify(error: BaseException) -> FailureClass:
 
 
 def judge(error: BaseException, *, attempts: int, attempts_max: int, now: datetime) -> Verdict:
-    """Transient: back-off with jitter. Throttled: as asked. Business and programming errors: dead at once.
+    """Transient: back-off with jitter. Throttled and later: as asked. Business and programming errors: dead at once.
 
     The trace is kept for programming errors only: for the others it would say nothing that the sentence does not.
     """
     failure = classify(error)
+    if isinstance(error, LaterError):
+        return Verdict(failure, "retry", error.at, str(error)[:2_000], None, None, None)
     if failure == "throttled":
         assert isinstance(error, ThrottledError)
         delay_s = error.retry_after_s

@@ -96,6 +96,8 @@ def _record_failure(
             request=verdict.request,
             response=verdict.response,
         )
+    if verdict.failure == "later":
+        return
     log.warning(
         "job failed", tenant=tenant.slug, kind=job.kind, key=job.key, failure=verdict.failure, state=verdict.state,
         error=verdict.error.partition("\n")[0][:300], trace_id=job.trace_id,

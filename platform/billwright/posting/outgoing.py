@@ -5,32 +5,25 @@ its answer between check and use (DNS rebinding) gains nothing; certificates are
 """
 
 import hashlib
-import ipaddress
 import re
-import socket
-import ssl
 import time
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 from typing import Final
 
-import certifi
 import httpx
 import msgspec
 
 from billwright.extension.connectors import RejectedError
 from billwright.extension.manifest import Manifest
+from billwright.jobs.guarded_http import PORTS, ForbiddenAddressError, allowed_addresses, trusted_authorities
 
 CONNECT_TIMEOUT_S: Final = 5.0
 READ_TIMEOUT_S: Final = 30.0
 TOTAL_TIMEOUT_S: Final = 120.0
 RESPONSE_BYTES_MAX: Final = 10 * 1024 * 1024
-_NAT64: Final = ipaddress.ip_network("64:ff9b::/96")
-_PORTS: Final = {"http": 80, "https": 443}
 _UNSAFE: Final = re.compile(r"[^A-Za-z0-9_-]+")
 
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Origin = tuple[str, str, int]
 
 
@@ -73,35 +66,9 @@ def origin_of(url: httpx.URL | str) -> Origin | None:
         parsed = httpx.URL(url)
     except httpx.InvalidURL:
         return None
-    if parsed.scheme not in _PORTS or not parsed.host:
+    if parsed.scheme not in PORTS or not parsed.host:
         return None
-    return parsed.scheme, parsed.raw_host.decode("ascii").lower(), parsed.port or _PORTS[parsed.scheme]
-
-
-def is_allowed(address: Address, *, private_hosts_allowed: bool) -> bool:
-    """Whether connectors may reach ``address``. Link-local ones (cloud metadata) are never allowed."""
-    bare = _embedded(address)
-    if bare.is_link_local or bare.is_multicast or bare.is_unspecified or (bare.is_reserved and not bare.is_loopback):
-        return False
-    return bare.is_global or (private_hosts_allowed and (bare.is_private or bare.is_loopback))
-
-
-def _embedded(address: Address) -> Address:
-    """The IPv4 address that an IPv6 one stands for, if it does."""
-    if isinstance(address, ipaddress.IPv4Address):
-        return address
-    if address in _NAT64:
-        return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
-    teredo = address.teredo[1] if address.teredo else None
-    return address.ipv4_mapped or address.sixtofour or teredo or address
-
-
-@cache
-def trusted_authorities() -> ssl.SSLContext:
-    """The system's authorities, which may hold a firm's own, and the public ones."""
-    context = ssl.create_default_context()
-    context.load_verify_locations(certifi.where())
-    return context
+    return parsed.scheme, parsed.raw_host.decode("ascii").lower(), parsed.port or PORTS[parsed.scheme]
 
 
 class _PinnedTransport(httpx.BaseTransport):
@@ -133,26 +100,11 @@ class _PinnedTransport(httpx.BaseTransport):
     def _addresses(self, origin: Origin) -> list[str]:
         scheme, host, port = origin
         try:
-            found = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)
-        except (OSError, UnicodeError) as error:
+            return allowed_addresses(scheme, host, port, private_hosts_allowed=self._private)
+        except OSError as error:
             raise httpx.ConnectError(f"the name {host} cannot be resolved: {error}") from error
-        known = dict.fromkeys(str(entry[4][0]).partition("%")[0] for entry in found)
-        allowed = [
-            text for text in known if is_allowed(ipaddress.ip_address(text), private_hosts_allowed=self._private)
-        ]
-        if not allowed:
-            raise RejectedError(
-                f"{host} is a private address, and this install does not let connectors reach those.",
-                remedy="Use a public address, or ask the operator to set BILLWRIGHT_PRIVATE_HOSTS=allow.",
-            )
-        if scheme == "http":
-            allowed = [text for text in allowed if not _embedded(ipaddress.ip_address(text)).is_global]
-            if not allowed:
-                raise RejectedError(
-                    f"{host} is a public address and the connection is not encrypted; secrets would be open to anyone.",
-                    remedy="Use https in the address of the connection's settings.",
-                )
-        return allowed
+        except ForbiddenAddressError as error:
+            raise RejectedError(str(error), remedy=error.remedy) from error
 
     def _first_answer(self, request: httpx.Request, addresses: list[str]) -> httpx.Response:
         """From the first address that takes the connection; nothing was sent to those that did not."""

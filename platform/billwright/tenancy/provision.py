@@ -17,7 +17,7 @@ from billwright.tenancy.database import APPLICATION_ROLE
 APPEND_ONLY: Final = frozenset(
     {
         "audit_entry", "invoice_snapshot", "configuration", "contract_version", "journal_entry", "journal_line",
-        "external_reference", "invoice_event", "payment_application", "reminder",
+        "external_reference", "invoice_event", "payment_application", "reminder", "webhook_attempt",
     }
 )  # fmt: skip
 DELETABLE: Final = frozenset({"invoice_line", "allocation", "contributor", "saved_view"})

@@ -8,6 +8,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from billwright.delivery.send_mail import Post
 from billwright.delivery.smtp import parse_smtp_url
+from billwright.delivery.webhooks import jobs as webhook_jobs
+from billwright.delivery.webhooks.deliver import Courier
+from billwright.delivery.webhooks.jobs import fan_out_handler
+from billwright.delivery.webhooks.vault import Vault
 from billwright.documents.mail import MailRenderer
 from billwright.documents.store import FileStore
 from billwright.extension.loading import available_connectors
@@ -16,6 +20,7 @@ from billwright.kernel.events import DomainEvent, JobSpec, Subscriptions
 from billwright.kernel.settings import Settings
 from billwright.posting.post_invoice import Books
 from billwright.tenancy.database import Database, open_database
+from billwright.web.announcements import ANNOUNCED
 
 if TYPE_CHECKING:
     from litestar import Controller
@@ -43,6 +48,8 @@ def subscriptions(rooms: Sequence[str] = (*SPINE, *AFTER_ISSUE)) -> Subscription
             jobs[event].extend(followers)
         for event, handlers in getattr(module, "SUBSCRIBED_INLINE", {}).items():
             inline[event].extend(handlers)
+    for event, follower in ANNOUNCED.items():
+        inline[event].append(follower)
     return Subscriptions(jobs=dict(jobs), inline=dict(inline))
 
 
@@ -58,7 +65,7 @@ def spine_handlers() -> Handlers:
     handlers: list[Handler] = []
     for room in SPINE:
         handlers.extend(_jobs(room).handlers())
-    return Handlers.of(*handlers, *_jobs("collections").database_handlers())
+    return Handlers.of(*handlers, *_jobs("collections").database_handlers(), fan_out_handler())
 
 
 def all_handlers(settings: Settings, database: Database) -> Handlers:
@@ -74,7 +81,18 @@ def all_handlers(settings: Settings, database: Database) -> Handlers:
         *_jobs("delivery").handlers(post, mails),
         *_jobs("posting").handlers(books),
         *_jobs("collections").mail_handlers(post, mails),
+        *_courier_handlers(settings, database, post, mails),
     )
+
+
+def _courier_handlers(settings: Settings, database: Database, post: Post, mails: MailRenderer) -> list[Handler]:
+    courier = Courier(
+        database=database,
+        vault=Vault.of(settings),
+        source_base=settings.base_url or "",
+        private_hosts_allowed=settings.private_hosts_allowed,
+    )
+    return webhook_jobs.handlers(courier, post, mails)
 
 
 def controllers() -> "list[type[Controller]]":
@@ -82,11 +100,11 @@ def controllers() -> "list[type[Controller]]":
     found: list[type[Controller]] = []
     for room in ROOMS_WITH_API:
         found.extend(import_module(f"billwright.{room}.api").CONTROLLERS)
-    for module in ("billwright_tenants.api", "billwright.web.portal.app"):
+    for module in ("billwright.delivery.webhooks.api", "billwright_tenants.api", "billwright.web.portal.app"):
         found.extend(import_module(module).CONTROLLERS)
     return found
 
 
 def dependencies(settings: Settings) -> dict[str, object]:
     """What controllers ask for by name besides the shell's own."""
-    return {"store": FileStore(settings.files)}
+    return {"store": FileStore(settings.files), "vault": Vault.of(settings)}

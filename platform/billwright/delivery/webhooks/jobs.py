@@ -1,0 +1,48 @@
+"""Webhooks' jobs: fan events out, deliver them, probe what fails, warn."""
+
+from collections.abc import Mapping, Sequence
+from itertools import chain
+from typing import Final
+from uuid import UUID
+
+from billwright.delivery.send_mail import Post
+from billwright.delivery.webhooks.announce import FAN_OUT
+from billwright.delivery.webhooks.deliver import NOTICE, PROBE, Courier, deliver
+from billwright.delivery.webhooks.describe import Describer, describe_invoices, nothing_more
+from billwright.delivery.webhooks.fan_out import DELIVER, fan_out
+from billwright.delivery.webhooks.notice import mail_notice
+from billwright.documents.mail import MailRenderer
+from billwright.jobs.handlers import Handler, Job
+from billwright.tenancy.transaction import Tenant, Tx
+
+DESCRIBERS: Final[Mapping[str, Describer]] = {
+    "invoice": describe_invoices, "dispute": nothing_more, "subscription": nothing_more,
+}  # fmt: skip
+
+
+def fan_out_handler(describers: Mapping[str, Describer] = DESCRIBERS) -> Handler:
+    """Needs the database alone. ``describers``: object kind to what its events say."""
+
+    def fan(tx: Tx, jobs: Sequence[Job]) -> None:
+        ids = chain.from_iterable(job.payload["event_ids"] for job in jobs)
+        fan_out(tx, [UUID(str(each)) for each in ids], describers)
+
+    return Handler(kind=FAN_OUT, in_transaction=fan, batch_max=50)
+
+
+def handlers(courier: Courier, post: Post, mails: MailRenderer) -> list[Handler]:
+    def send(tenant: Tenant, job: Job) -> None:
+        deliver(courier, tenant, job.uuid("subscription_id"), job.uuid("object_id"), trace_id=job.trace_id)
+
+    def probe(tenant: Tenant, job: Job) -> None:
+        deliver(courier, tenant, job.uuid("subscription_id"), None, trace_id=job.trace_id)
+
+    def notice(tenant: Tenant, job: Job) -> None:
+        what = str(job.payload["what"])
+        mail_notice(post, mails, tenant, job.uuid("subscription_id"), what, trace_id=job.trace_id)
+
+    return [
+        Handler(kind=DELIVER, outside=send, lease_s=600),
+        Handler(kind=PROBE, outside=probe, lease_s=120),
+        Handler(kind=NOTICE, outside=notice, attempts_max=20, lease_s=300),
+    ]

@@ -1,0 +1,209 @@
+"""A request to an address that a stranger named: checked and pinned addresses, one deadline for everything, a small answer.
+
+The name is resolved here and the connection goes to the very address that was checked, so that a name which changes its
+answer between check and use (DNS rebinding) gains nothing; certificates are still checked against the name. The deadline
+holds for each read of the socket, so that an answer which drips a byte at a time ends like one that never comes.
+"""
+
+import ipaddress
+import socket
+import ssl
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Final
+
+import certifi
+import httpcore
+
+_NAT64: Final = ipaddress.ip_network("64:ff9b::/96")
+PORTS: Final = {"http": 80, "https": 443}
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+
+class ForbiddenAddressError(Exception):
+    """The address is one that this install lets nobody reach from here; ``remedy`` says what to do."""
+
+    def __init__(self, text: str, *, remedy: str) -> None:
+        super().__init__(text)
+        self.remedy = remedy
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Status, headers in lower case, and the beginning of the body."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+def is_allowed(address: Address, *, private_hosts_allowed: bool) -> bool:
+    """Whether ``address`` may be reached. Link-local ones (cloud metadata) never are."""
+    bare = embedded(address)
+    if bare.is_link_local or bare.is_multicast or bare.is_unspecified or (bare.is_reserved and not bare.is_loopback):
+        return False
+    return bare.is_global or (private_hosts_allowed and (bare.is_private or bare.is_loopback))
+
+
+def embedded(address: Address) -> Address:
+    """The IPv4 address that an IPv6 one stands for, if it does."""
+    if isinstance(address, ipaddress.IPv4Address):
+        return address
+    if address in _NAT64:
+        return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    teredo = address.teredo[1] if address.teredo else None
+    return address.ipv4_mapped or address.sixtofour or teredo or address
+
+
+def allowed_addresses(scheme: str, host: str, port: int, *, private_hosts_allowed: bool) -> list[str]:
+    """The addresses of ``host`` that may be reached: over plain http none of the public ones.
+
+    Raises:
+        OSError: the name cannot be resolved.
+        ForbiddenAddressError: none of its addresses may be reached.
+    """
+    try:
+        found = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)
+    except UnicodeError as error:
+        raise OSError(str(error)) from error
+    known = dict.fromkeys(str(entry[4][0]).partition("%")[0] for entry in found)
+    allowed = [
+        text for text in known if is_allowed(ipaddress.ip_address(text), private_hosts_allowed=private_hosts_allowed)
+    ]
+    if not allowed:
+        raise ForbiddenAddressError(
+            f"{host} is a private address, and this install does not reach out to those.",
+            remedy="Use a public address, or ask the operator to set BILLWRIGHT_PRIVATE_HOSTS=allow.",
+        )
+    if scheme == "http":
+        allowed = [text for text in allowed if not embedded(ipaddress.ip_address(text)).is_global]
+        if not allowed:
+            raise ForbiddenAddressError(
+                f"{host} is a public address and the connection is not encrypted; anyone on the way could read along.",
+                remedy="Use https in the address.",
+            )
+    return allowed
+
+
+@cache
+def trusted_authorities() -> ssl.SSLContext:
+    """The system's authorities, which may hold a firm's own, and the public ones."""
+    context = ssl.create_default_context()
+    context.load_verify_locations(certifi.where())
+    return context
+
+
+def post_once(
+    url: str,
+    headers: Mapping[str, str],
+    body: bytes,
+    *,
+    timeout_s: float,
+    answer_bytes_max: int,
+    private_hosts_allowed: bool,
+) -> Answer:
+    """POST ``body``; a redirect is an answer and is not followed. Nothing is tried twice.
+
+    Raises:
+        ForbiddenAddressError: the address may not be reached; nothing was sent.
+        TimeoutError: no whole answer within ``timeout_s``.
+        ConnectionError: no connection, or it broke.
+    """
+    deadline = time.monotonic() + timeout_s
+    target = httpcore.URL(url)
+    scheme = target.scheme.decode("ascii")
+    backend = _GuardedBackend(scheme, deadline, private_hosts_allowed=private_hosts_allowed)
+    try:
+        with (
+            httpcore.ConnectionPool(ssl_context=trusted_authorities(), network_backend=backend) as pool,
+            pool.stream("POST", target, headers=_encoded(headers), content=body) as response,
+        ):
+            kept = _beginning(response.iter_stream(), answer_bytes_max)
+            received = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers}
+            return Answer(response.status, received, kept)
+    except httpcore.TimeoutException as error:
+        raise TimeoutError(f"no whole answer within {timeout_s:.0f} s") from error
+    except (httpcore.NetworkError, httpcore.ProtocolError, OSError) as error:
+        if isinstance(error, TimeoutError):
+            raise TimeoutError(f"no whole answer within {timeout_s:.0f} s") from error
+        raise ConnectionError(str(error) or type(error).__name__) from error
+
+
+def _encoded(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+    return [(name.encode("ascii"), value.encode("utf-8")) for name, value in headers.items()]
+
+
+def _beginning(parts: Iterable[bytes], size: int) -> bytes:
+    kept = b""
+    for part in parts:
+        kept += part
+        if len(kept) >= size:
+            break
+    return kept[:size]
+
+
+class _GuardedBackend(httpcore.SyncBackend):
+    def __init__(self, scheme: str, deadline: float, *, private_hosts_allowed: bool) -> None:
+        self._scheme = scheme
+        self._deadline = deadline
+        self._private = private_hosts_allowed
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,  # noqa: ARG002 - httpcore's signature; the deadline decides, here and below
+        local_address: str | None = None,  # noqa: ARG002 - httpcore's signature
+        socket_options: Iterable[Any] | None = None,  # noqa: ARG002 - httpcore's signature
+    ) -> httpcore.NetworkStream:
+        addresses = allowed_addresses(self._scheme, host, port, private_hosts_allowed=self._private)
+        return _Bounded(self._first(addresses, port), self._deadline)
+
+    def _first(self, addresses: Sequence[str], port: int) -> httpcore.NetworkStream:
+        """The first address that takes the connection; nothing was sent to those that did not."""
+        for position, address in enumerate(addresses):
+            try:
+                return super().connect_tcp(address, port, timeout=_left(self._deadline))
+            except (httpcore.ConnectError, httpcore.ConnectTimeout):
+                if position == len(addresses) - 1:
+                    raise
+        raise AssertionError("at least one address")
+
+
+def _left(deadline: float) -> float:
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise httpcore.ReadTimeout("the time is over")
+    return left
+
+
+class _Bounded(httpcore.NetworkStream):
+    """A stream whose every wait ends at the deadline."""
+
+    def __init__(self, inner: httpcore.NetworkStream, deadline: float) -> None:
+        self._inner = inner
+        self._deadline = deadline
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ARG002 - httpcore's signature
+        return self._inner.read(max_bytes, timeout=_left(self._deadline))
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ARG002 - httpcore's signature
+        self._inner.write(buffer, timeout=_left(self._deadline))
+
+    def close(self) -> None:
+        self._inner.close()
+
+    def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,  # noqa: ARG002 - httpcore's signature
+    ) -> httpcore.NetworkStream:
+        tls = self._inner.start_tls(ssl_context, server_hostname=server_hostname, timeout=_left(self._deadline))
+        return _Bounded(tls, self._deadline)
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._inner.get_extra_info(info)
