@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import Text, cast, func, literal, select, text, union, union_all
+from sqlalchemy import func, literal, select, text, union, union_all
 
 from billwright.billing.tables import BillableItemRow, InvoiceRow
+from billwright.canon.senders import identities_of
 from billwright.canon.tables import (
     AcceptanceRow,
     ChangeOrderRow,
@@ -231,7 +232,7 @@ def entities(tx: Tx) -> dict[str, LegalEntityRow]:
 
 
 def makers(tx: Tx, items: Collection[BillableItemRow]) -> dict[UUID, set[tuple[str, str]]]:
-    """Who made the facts behind the items: a fact's identifier to (identity, why). Two statements."""
+    """Who made or changed the facts behind the items: a fact's identifier to (identity, why). Two statements."""
     subjects = {item.subject_id for item in items}
     facts: tuple[tuple[type[Sourced], set[UUID | None], str], ...] = (
         (MilestoneRow, {*subjects}, "entered the milestone"),
@@ -244,12 +245,7 @@ def makers(tx: Tx, items: Collection[BillableItemRow]) -> dict[UUID, set[tuple[s
         (EvidenceRow, {each for item in items for each in item.evidence_ids}, "entered the evidence"),
     )
     made = union_all(
-        *(
-            select(table.id, cast(table.made_by, Text), literal(why)).where(
-                table.id.in_(ids), table.made_by.is_not(None)
-            )
-            for table, ids, why in facts
-        ),
+        *(select(table.id, identities_of(table), literal(why)).where(table.id.in_(ids)) for table, ids, why in facts),
         select(TimeEntryRow.id, func.lower(func.btrim(TimeEntryRow.person_email)), literal("did the work")).where(
             TimeEntryRow.id.in_(subjects), TimeEntryRow.person_email.is_not(None)
         ),
@@ -257,8 +253,8 @@ def makers(tx: Tx, items: Collection[BillableItemRow]) -> dict[UUID, set[tuple[s
     found: dict[UUID, set[tuple[str, str]]] = defaultdict(set)
     for fact_id, identity, why in tx.session.execute(made):
         found[fact_id].add((str(identity), str(why)))
-    cards = select(RateCardRow.rates, RateCardRow.made_by).where(
-        RateCardRow.contract_id.in_({item.contract_id for item in items}), RateCardRow.made_by.is_not(None)
+    cards = select(RateCardRow.rates, identities_of(RateCardRow)).where(
+        RateCardRow.contract_id.in_({item.contract_id for item in items})
     )
     for rates, maker in tx.session.execute(cards):
         for rate in rates:

@@ -1,7 +1,7 @@
 """Canonical objects into rows: set-based, whatever their order of arrival; an older message never wins."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -12,9 +12,10 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.sql.dml import ReturningInsert
 
 from billwright.canon.events import ContractsTouched, CustomersTouched, PaymentReceived
-from billwright.canon.incoming import NO_SEQUENCE, Incoming, newest
+from billwright.canon.incoming import NO_SEQUENCE, Incoming, Pair, newest
 from billwright.canon.references import reserve_ids
 from billwright.canon.rows import TABLES, Ids, named, values_of
+from billwright.canon.senders import earlier_makers, note_senders, senders_of
 from billwright.canon.tables import ContractRow
 from billwright.canon.versions import Origin, add_versions
 from billwright.extension.canonical import ChangeOrder, Contract, Customer, Payment, Project
@@ -37,17 +38,22 @@ def apply_objects(tx: Tx, items: Sequence[Incoming]) -> Applied:
 
     Of each object the newest wins by the order of ``Incoming.place``, in this batch and against what is stored; the same
     message again writes the same row. Objects named but unknown get their identifiers here, so that a fact may come
-    before what it points to. Rows are written in one order of tables and identifiers: workers cannot deadlock.
+    before what it points to. Whoever sent something about an object is kept, whatever became of it: who may approve does not
+    depend on the order of arrival either. Rows are written in one order of tables and identifiers: workers cannot deadlock.
     """
     chosen = newest(items)
     ids = Ids(reserve_ids(tx, (pair for item in chosen.values() for pair in named(item.object))))
+    senders = senders_of(items)
     won: list[Incoming] = []
+    resent: list[Incoming] = []
     for kind in TABLES:
-        won.extend(_upsert(tx, kind, [item for item in chosen.values() if item.object.kind == kind], ids))
+        written, late = _upsert(tx, kind, [item for item in chosen.values() if item.object.kind == kind], ids, senders)
+        won.extend(written)
+        resent.extend(late)
     add_versions(tx, _origins(won, ids))
     payments = [item for item in chosen.values() if isinstance(item.object, Payment)]
     winners = {id(item) for item in (*won, *payments)}
-    _publish(tx, won, payments, ids)
+    _publish(tx, [*won, *resent], payments, ids)
     return Applied(ids=ids, superseded=frozenset(n for n, item in enumerate(items) if id(item) not in winners))
 
 
@@ -55,28 +61,34 @@ def apply_objects(tx: Tx, items: Sequence[Incoming]) -> Applied:
 def _statement(kind: str) -> ReturningInsert[Any]:
     """Upsert of one table, made once. ``<=``: the same message again, mapped anew, replaces what it wrote."""
     table = table_of(TABLES[kind])
-    incoming = recordset(list(table.columns))
-    statement = insert(table).from_select([each.name for each in table.columns], select(*incoming.c))
+    columns = [each for each in table.columns if each.name != "earlier_makers"]
+    incoming = recordset(columns)
+    statement = insert(table).from_select([each.name for each in columns], select(*incoming.c))
     new = statement.excluded
+    replaced = {each.name: new[each.name] for each in columns if each.name != "id"}
 
     def place(row: Any) -> Any:
         return tuple_(func.coalesce(row.source_sequence, NO_SEQUENCE), row.source_time, row.source_key.collate("C"))
 
     return statement.on_conflict_do_update(
         index_elements=["id"],
-        set_={each.name: new[each.name] for each in table.columns if each.name != "id"},
+        set_=replaced | {"earlier_makers": earlier_makers(table.c, new)},
         where=place(table.c) <= place(new),
     ).returning(table.c.id)
 
 
-def _upsert(tx: Tx, kind: str, items: list[Incoming], ids: Ids) -> list[Incoming]:
-    """Those of ``items`` that were written."""
+def _upsert(
+    tx: Tx, kind: str, items: list[Incoming], ids: Ids, senders: Mapping[Pair, set[UUID]]
+) -> tuple[list[Incoming], list[Incoming]]:
+    """Those of ``items`` that were written, and those that only made another sender of the fact known."""
     if not items:
-        return []
+        return [], []
     by_id = {ids.one(kind, item.object.ref): item for item in items}
     rows = parameters(values_of(by_id[each], ids, tx.now) for each in sorted(by_id))
-    written: Iterable[UUID] = tx.session.scalars(_statement(kind), rows)
-    return [by_id[each] for each in written]
+    written = {each: by_id[each] for each in tx.session.scalars(_statement(kind), rows)}
+    who = {each: senders[item.pair] for each, item in by_id.items() if item.pair in senders}
+    known = note_senders(tx, TABLES[kind], written, who)
+    return list(written.values()), [by_id[each] for each in known if each not in written]
 
 
 def _origins(won: Iterable[Incoming], ids: Ids) -> list[Origin]:

@@ -55,7 +55,17 @@ TABLES: Final[dict[str, type[TenantBase]]] = {
 """Kind to table, in the order in which batches write them: all workers lock in one direction."""
 
 SOURCED: Final = frozenset(
-    {"id", "ref", "message_id", "source_time", "source_sequence", "source_key", "made_by", "updated_at"}
+    {
+        "id",
+        "ref",
+        "message_id",
+        "source_time",
+        "source_sequence",
+        "source_key",
+        "made_by",
+        "earlier_makers",
+        "updated_at",
+    }
 )
 """Columns that say where a row came from, not what it says."""
 _SINGLE: Final = ("contract", "customer", "project", "change_order")

@@ -34,7 +34,10 @@ class LegalEntityRow(TenantBase):
 
 
 class Sourced:
-    """Where a row's content came from and its place in the source's order (``canon/incoming.py`` compares)."""
+    """Where a row's content came from and its place in the source's order (``canon/incoming.py`` compares).
+
+    ``made_by`` sent what stands; ``earlier_makers`` are all others who ever sent something about it (``canon/senders.py``).
+    """
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     ref: Mapped[str]
@@ -43,6 +46,7 @@ class Sourced:
     source_sequence: Mapped[int | None]
     source_key: Mapped[str] = mapped_column(server_default="")
     made_by: Mapped[UUID | None]
+    earlier_makers: Mapped[list[UUID]] = mapped_column(server_default="{}")
     updated_at: Mapped[datetime]
 
 
