@@ -11,11 +11,14 @@ from billwright.web.portal.customer_pages import CustomerController
 from billwright.web.portal.exception_pages import ExceptionController
 from billwright.web.portal.home_pages import TodayController
 from billwright.web.portal.invoice_pages import InvoiceController
+from billwright.web.portal.list_pages import ListController
 from billwright.web.portal.login_pages import LoginController, LogoutController
 from billwright.web.portal.outside_pages import OutsideController
 from billwright.web.portal.partner_pages import PartnerController
 from billwright.web.portal.problem_page import problem_page
+from billwright.web.portal.reports_pages import ReportController
 from billwright.web.portal.room_pages import RoomController
+from billwright.web.portal.work_pages import WorkController
 
 CONTROLLERS: Final[tuple[type[Controller], ...]] = (
     BrandController,
@@ -27,9 +30,12 @@ CONTROLLERS: Final[tuple[type[Controller], ...]] = (
     InvoiceController,
     CustomerController,
     ContractController,
+    WorkController,
+    ReportController,
     TodayController,
     PartnerController,
     RoomController,
+    ListController,
     OutsideController,
 )
 __all__ = ["CONTROLLERS", "problem_page"]

@@ -1,5 +1,7 @@
 """Contracts: what is billed and what is not, and one contract with its terms, its proof, and what holds each milestone."""
 
+from functools import partial
+
 from litestar import Controller, Response, get
 from litestar.di import NamedDependency, Provide
 from litestar.params import FromPath, FromQuery
@@ -64,5 +66,5 @@ class ContractController(Controller):
             head=facts.head,
             standing=standing,
             invoices=invoices,
-            mend_of=mend_of,
+            mend_of=partial(mend_of, on_contract=True),
         )

@@ -19,6 +19,7 @@ DECISIONS: Final[Mapping[str, Status]] = {
     "reopened": ("Re-opened", "waiting"),
     "in_progress": ("In progress", "quiet"),
 }
+OF_CONTRACT: Final = ("milestones_do_not_match_total",)
 FIELDS: Final = {
     "amount": "amount",
     "currency": "currency",
@@ -111,6 +112,8 @@ class ContractPage:
     work: Sequence[AnyRow]
     agreed: Mapping[str, Decimal]
     """What the milestones in the agreement add up to, per currency."""
+    notes: tuple[str, ...]
+    """Codes that are about the contract as a whole, though each item bears them."""
 
     @property
     def unsigned(self) -> int:
@@ -139,6 +142,9 @@ def contract_page(facts: ContractFacts, items: Mapping[UUID, Sequence[AnyRow]], 
         clauses=tuple(facts.head.clauses),
         work=work,
         agreed=agreed,
+        notes=tuple(
+            code for code in OF_CONTRACT if any(code in item.notes for each in milestones for item in each.items)
+        ),
     )
 
 

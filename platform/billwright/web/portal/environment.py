@@ -15,9 +15,10 @@ from markupsafe import Markup, escape
 from billwright.documents import format as fmt
 from billwright.kernel.actor import SYSTEM
 from billwright.kernel.ids import show
-from billwright.kernel.money import is_currency
+from billwright.kernel.money import Money, is_currency
 from billwright.web.portal import words
-from billwright.web.portal.charts import share, spark
+from billwright.web.portal.charts import share, span, spark
+from billwright.web.portal.reports_view import Cell, Link
 from billwright_templates.versions import ROOT
 
 STATIC: Final = Path(__file__).parents[1] / "static"
@@ -133,6 +134,24 @@ def due(context: Context, value: datetime) -> Markup:
     )
 
 
+@pass_context
+def cell(context: Context, value: Cell) -> str | Markup:
+    """A value of a report's table, as its kind is written everywhere; a count may lead to what it counts."""
+    if isinstance(value, Link):
+        return Markup('<a class="over" href="{}">{}</a>').format(value.path, value.value) if value.value else "0"
+    if isinstance(value, Money):
+        return money(context, value.minor, value.currency)
+    if isinstance(value, timedelta):
+        return span(value)
+    if isinstance(value, datetime):
+        return ago(context, value)
+    if isinstance(value, date):
+        return day(context, value)
+    if isinstance(value, int):
+        return number(context, value)
+    return NEVER if value is None else value
+
+
 def status(pair: tuple[str, str]) -> Markup:
     """(words, meaning) as a label; ``meaning`` is one of quiet, waiting, blocked, done, overdue."""
     text, meaning = pair
@@ -194,6 +213,7 @@ def portal_environment() -> Environment:
     )
     filters = (
         money, money_text, day, number, unit_price, price, ago, due, status, plain, sentence, who, unbranded, short_hash, change,
+        cell,
     )  # fmt: skip
     env.filters.update({each.__name__: each for each in filters})
     env.filters["role"] = words.role

@@ -43,13 +43,19 @@ ELSEWHERE: Final = {
 }
 
 
-def mend_of(code: str, contract_id: UUID | None = None, message_id: UUID | None = None) -> Mend | None:
-    """The first place to look; the message that brought the fact where nothing better is known; None without any."""
+def mend_of(
+    code: str, contract_id: UUID | None = None, message_id: UUID | None = None, *, on_contract: bool = False
+) -> Mend | None:
+    """The first place to look; the message that brought the fact where nothing better is known; None without any.
+
+    ``on_contract``: the reader is on the contract's page already, and sees its milestones.
+    """
     if code in ELSEWHERE:
         return ELSEWHERE[code]
     if code in ON_CONTRACT and contract_id is not None:
         label, part = ON_CONTRACT[code]
-        return Mend(label, f"contracts/{show('ctr', contract_id)}#{part}")
+        if not (on_contract and part == "milestones"):
+            return Mend(label, f"contracts/{show('ctr', contract_id)}#{part}")
     if message_id is not None:
         return Mend("See the message it came with", f"messages/{show('msg', message_id)}")
     return None

@@ -32,8 +32,9 @@ ROOMS: Final = (
     Room("invoices", "Invoices", "invoices", "file-text", ("invoice:read",)),
     Room("customers", "Customers", "customers", "users", ("customer:read",)),
     Room("contracts", "Contracts", "contracts", "signature", ("contract:read",)),
-    Room("unbilled", "Unbilled", "unbilled", "hourglass", ("item:read",)),
+    Room("work", "Work", "work", "hourglass", ("item:read", "project:read"), covers=("unbilled",)),
     Room("collections", "Collections", "collections", "hand-coins", ("receivable:read",)),
+    Room("reports", "Reports", "reports", "chart-column", ("report:read",)),
     Room("connectors", "Connectors", "connectors", "plug", ("connection:read",), "failed"),
     # What came in, what went out, and who did what: records, below a line.
     Room("messages", "Messages", "messages", "inbox", ("message:read",), "held", record=True),

@@ -113,6 +113,12 @@ WORK: Final[dict[str, Status]] = {
 }
 
 
+def items_of_kind(kind: str) -> tuple[str, str]:
+    """What one item of the kind is called, and several."""
+    known = {"time": ("time entry", "time entries")}
+    return known.get(kind) or (kind.replace("_", " "), f"{kind.replace('_', ' ')}s")
+
+
 def role(name: str) -> str:
     return ROLES.get(name) or name.replace("_", " ").capitalize()
 
