@@ -1,8 +1,7 @@
 """The approval inbox: what waits for this person, what will happen when they decide, one after the other."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 from uuid import UUID
 
 from litestar import Controller, Response, get, post
@@ -12,23 +11,17 @@ from litestar.params import FromPath, FromQuery
 from billwright.approvals.decide_step import Decided, Decision, decide_step
 from billwright.approvals.pages import Waiting, inbox
 from billwright.documents.format import money
-from billwright.kernel.errors import DomainError, InputInvalidError
+from billwright.kernel.errors import InputInvalidError
 from billwright.kernel.ids import read, show
 from billwright.tenancy.configuration import TenantConfiguration, read_configuration
 from billwright.web.portal import words
 from billwright.web.portal.forms import Form, field, fields
+from billwright.web.portal.listing_bulk import Action, RowResult, check_ticks, run_action
+from billwright.web.portal.listing_desk import APPROVALS
+from billwright.web.portal.listing_page import show_list
 from billwright.web.portal.navigation import APPROVE
 from billwright.web.portal.queries_invoice import open_findings, plain_lines
 from billwright.web.portal.visit import Visit, provide_visit
-
-
-@dataclass(frozen=True, slots=True)
-class RowResult:
-    """What became of one draft of a bulk approval."""
-
-    shown_id: str
-    ok: bool
-    text: str
 
 
 def consequence(waiting: Waiting, configuration: TenantConfiguration) -> str:
@@ -77,9 +70,10 @@ class ApprovalController(Controller):
     def approve_many(self, visit: NamedDependency[Visit], data: Form) -> Response[str]:
         """Approve each ticked draft by itself; one that is refused harms no other."""
         visit.require(*APPROVE)
-        ticked = [text.partition(":") for text in fields(data, "draft")]
-        results = [_approve(visit, shown_id, content) for shown_id, _, content in ticked]
-        return _inbox(visit, results=results)
+        ticks = check_ticks(fields(data, "draft"))
+        with visit.reading() as tx:
+            names = {show("inv", each.invoice_id): _called(each, visit.locale) for each in inbox(tx)}
+        return _inbox(visit, results=run_action(APPROVE_EACH, visit, ticks, data, names))
 
     @post("/invoices/{invoice_id:str}/decide", sync_to_thread=True)
     def decide(self, visit: NamedDependency[Visit], invoice_id: FromPath[str], data: Form) -> Response[str]:
@@ -103,13 +97,18 @@ def _decide(visit: Visit, invoice_id: UUID, decision: Decision, form: dict[str, 
     )
 
 
-def _approve(visit: Visit, shown_id: str, content_sha256: str) -> RowResult:
-    form = {"content_sha256": content_sha256}
-    try:
-        decided = _decide(visit, read("inv", shown_id), "approve", form)
-    except DomainError as refusal:
-        return RowResult(shown_id, ok=False, text=str(refusal))
-    return RowResult(shown_id, ok=True, text=_said("approve", decided, ""))
+def _approve(visit: Visit, tick: str, _form: Mapping[str, Any]) -> str:
+    """``tick``: the draft, and the hash of the content that the person saw when they ticked it."""
+    shown_id, _, content_sha256 = tick.partition(":")
+    decided = _decide(visit, read("inv", shown_id), "approve", {"content_sha256": content_sha256})
+    return _said("approve", decided, "")
+
+
+APPROVE_EACH: Final = Action(key="approve", label="Approve the ticked ones", icon="check", needs=APPROVE, run=_approve)
+
+
+def _called(waiting: Waiting, locale: str) -> tuple[str, str]:
+    return label_of(waiting, locale), f"invoices/{show('inv', waiting.invoice_id)}"
 
 
 def _said(decision: Decision, decided: Decided, label: str) -> str:
@@ -125,7 +124,8 @@ def _said(decision: Decision, decided: Decided, label: str) -> str:
 def _inbox(visit: Visit, *, wanted: str | None = None, results: Sequence[RowResult] = ()) -> Response[str]:
     visit.require(*APPROVE)
     with visit.reading() as tx:
-        found = inbox(tx)
+        shown = show_list(visit, tx, APPROVALS, dict(visit.request.query_params), results=results)
+        found: Sequence[Waiting] = shown.rows
         chosen = _chosen(found, wanted)
         lines = plain_lines(tx, chosen.invoice_id) if chosen else []
         findings = open_findings(tx, chosen.invoice_id) if chosen else []
@@ -135,7 +135,7 @@ def _inbox(visit: Visit, *, wanted: str | None = None, results: Sequence[RowResu
         "approvals.html",
         room="approvals",
         title="Approvals",
-        found=found,
+        shown=shown,
         chosen=chosen,
         next=found[place + 1] if place + 1 < len(found) else None,
         previous=found[place - 1] if place else None,
@@ -143,7 +143,6 @@ def _inbox(visit: Visit, *, wanted: str | None = None, results: Sequence[RowResu
         findings=findings,
         consequence=consequence(chosen, configuration) if chosen else "",
         label=label_of(chosen, visit.locale) if chosen else "",
-        results=results,
     )
 
 

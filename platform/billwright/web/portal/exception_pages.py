@@ -4,21 +4,15 @@ from typing import Any
 
 from litestar import Controller, Request, Response, get, post
 from litestar.di import NamedDependency, Provide
-from litestar.params import FromPath, FromQuery
+from litestar.params import FromPath
 
-from billwright.checks.pages import desk, waiting_by_owner
 from billwright.checks.submit_draft import submit_draft
-from billwright.identity.permissions import TENANT_ROLES
-from billwright.kernel.actor import Actor
 from billwright.kernel.ids import read
+from billwright.web.portal.listing_desk import EXCEPTIONS, roles_of_actor
+from billwright.web.portal.listing_page import list_page
 from billwright.web.portal.visit import Visit, provide_visit
 
-MINE = "mine"
-
-
-def roles_of_actor(actor: Actor) -> frozenset[str]:
-    """Roles whose whole work the actor may do."""
-    return frozenset(role for role, permissions in TENANT_ROLES.items() if permissions <= actor.permissions)
+__all__ = ["ExceptionController", "roles_of_actor"]
 
 
 class ExceptionController(Controller):
@@ -27,32 +21,8 @@ class ExceptionController(Controller):
     dependencies = {"visit": Provide(provide_visit, sync_to_thread=True)}  # noqa: RUF012 - Litestar's way
 
     @get("/", sync_to_thread=True)
-    def show(
-        self,
-        visit: NamedDependency[Visit],
-        owner: FromQuery[str | None] = None,
-        kind: FromQuery[str | None] = None,
-        cursor: FromQuery[str | None] = None,
-    ) -> Response[str]:
-        visit.require("exception:read")
-        roles = roles_of_actor(visit.actor)
-        technical = {"technical": True, "business": False}.get(kind or "")
-        with visit.reading() as tx:
-            counts = waiting_by_owner(tx)
-            mine = sum(count for role, count in counts.items() if role in roles)
-            chosen = owner or (MINE if mine else "all")
-            owners = {MINE: roles, "all": None}.get(chosen, frozenset({chosen}))
-            found = desk(tx, owners=owners, technical=technical, cursor=cursor)
-        return visit.page(
-            "exceptions.html",
-            room="exceptions",
-            title="Exceptions",
-            found=found,
-            counts=counts,
-            mine=mine if roles else None,
-            chosen=chosen,
-            kind=kind if technical is not None else "",
-        )
+    def show(self, visit: NamedDependency[Visit]) -> Response[str]:
+        return list_page(visit, EXCEPTIONS)
 
     @post("/{invoice_id:str}/check", sync_to_thread=True)
     def check_again(

@@ -4,16 +4,17 @@ from urllib.parse import quote
 
 from litestar import Controller, Response, get
 from litestar.di import NamedDependency, Provide
-from litestar.params import FromPath, FromQuery
+from litestar.params import FromPath
 
 from billwright.approvals.pages import Waiting
-from billwright.billing.pages import invoice_counts, invoice_list
 from billwright.documents.queries import get_document
 from billwright.documents.store import FileStore
 from billwright.kernel.ids import read
 from billwright.tenancy.transaction import transaction
 from billwright.web.portal.approval_pages import consequence, label_of
 from billwright.web.portal.invoice_page import InvoiceView, may_decide, read_invoice
+from billwright.web.portal.listing_invoices import INVOICES
+from billwright.web.portal.listing_page import list_page
 from billwright.web.portal.queries_invoice import audit_of
 from billwright.web.portal.visit import Visit, provide_visit
 from billwright.web.security import content_security_policy
@@ -25,27 +26,8 @@ class InvoiceController(Controller):
     dependencies = {"visit": Provide(provide_visit, sync_to_thread=True)}  # noqa: RUF012 - Litestar's way
 
     @get("/", sync_to_thread=True)
-    def show_list(
-        self,
-        visit: NamedDependency[Visit],
-        group: FromQuery[str | None] = None,
-        customer: FromQuery[str | None] = None,
-        cursor: FromQuery[str | None] = None,
-    ) -> Response[str]:
-        visit.require("invoice:read")
-        customer_id = read("cus", customer) if customer else None
-        with visit.reading() as tx:
-            counts = invoice_counts(tx, customer_id=customer_id)
-            found = invoice_list(tx, group=group or "", customer_id=customer_id, cursor=cursor)
-        return visit.page(
-            "invoices.html",
-            room="invoices",
-            title="Invoices",
-            found=found,
-            counts=counts,
-            group=group or "",
-            customer=customer or "",
-        )
+    def show_list(self, visit: NamedDependency[Visit]) -> Response[str]:
+        return list_page(visit, INVOICES)
 
     @get("/{invoice_id:str}", sync_to_thread=True)
     def show(self, visit: NamedDependency[Visit], invoice_id: FromPath[str]) -> Response[str]:

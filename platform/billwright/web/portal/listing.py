@@ -6,7 +6,7 @@ A room describes its list once (``listing_*.py``), ``listings.py`` names all of 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
-from typing import Any, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 from urllib.parse import parse_qsl, urlencode
 from uuid import UUID
 
@@ -17,6 +17,9 @@ from billwright.kernel.errors import InputInvalidError, NotFoundError
 from billwright.kernel.ids import read
 from billwright.tenancy.transaction import Tx
 from billwright.web.portal.listing_bulk import Action
+
+if TYPE_CHECKING:
+    from billwright.web.portal.visit import Visit
 
 ROWS: Final = 50
 EXPORT_ROWS_MAX: Final = 100_000
@@ -61,6 +64,10 @@ class Column:
     """Always shown: what opens the row."""
     wide: bool = True
     """Left out on a phone."""
+    under: bool = False
+    """On a phone it stands under what opens the row."""
+    within: bool = False
+    """On the page it always stands under what opens the row; in a file it is a column like any other."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +107,7 @@ class Filter:
                 return read(self.prefix, text)
             except NotFoundError:
                 raise InputInvalidError(f"{self.label}: this is no identifier of one.", field=self.key) from None
-        return text[:TEXT_CHARS_MAX]
+        return text
 
     def say(self, text: str) -> str:
         """The value in words, but for an ``id``."""
@@ -111,8 +118,9 @@ class Filter:
 class Listing:
     """One list. Its rows come from ``query`` (read by cursor), or ``whole``, if they are few by nature.
 
-    ``counts`` says how many rows each value of the first filter has; ``opening`` which filters hold where an address
-    asks for nothing. ``tick`` gives the value of a row's box, its identifier first: ``exc_0192:...``, or "" for none.
+    ``counts`` says how many rows each value of the first filter has (under ``all`` how many there are);
+    ``opening`` which filters hold where an address asks for nothing. ``tick`` gives the value of a row's box, which starts
+    with its identifier, or "" for a row without one.
     """
 
     name: str
@@ -135,9 +143,15 @@ class Listing:
     """The key of the column that it is sorted by at first, with ``-`` in front for the last first."""
     counts: Callable[[Tx], Mapping[str, int]] | None = None
     opening: Callable[[Tx, Mapping[str, int]], Mapping[str, str]] | None = None
+    beside: "Callable[[Visit, Tx], Mapping[str, Any]] | None" = None
+    """What else the template needs, read in the same unit of work."""
     people: bool = False
     """Whether the names of the people who work here are needed."""
     actions: tuple[Action, ...] = ()
+    opens: Callable[[Any], str] | None = None
+    """Path in the tenant of the page behind a row; empty for a row without one."""
+    prefix: str = ""
+    """Of the identifiers in ticked values."""
     tick: Callable[[Any], str] | None = None
     names: Callable[[Tx, Sequence[UUID]], Mapping[UUID, tuple[str, str]]] | None = None
     """What to call ticked things in the result, and where they are: (words, path in the tenant)."""
@@ -198,10 +212,10 @@ def asked_of(listing: Listing, parameters: Mapping[str, str], *, kept: Sequence[
     """
     filters = {}
     for each in listing.filters:
-        text = parameters.get(each.key, "").strip()
+        text = parameters.get(each.key, "").replace("\0", "").strip()[:TEXT_CHARS_MAX]
         if text and text != ALL:
             each.parse(text)
-            filters[each.key] = text[:TEXT_CHARS_MAX]
+            filters[each.key] = text
     named = bool(parameters.get("columns"))
     columns = parameters.get("columns", "").split(",") if named else kept
     return Asked(
@@ -218,16 +232,23 @@ def state_of(listing: Listing, asked: Asked) -> str:
     pairs = dict(asked.filters)
     if listing.filters and listing.filters[0].key not in pairs:
         pairs = {listing.filters[0].key: ALL, **pairs}
-    if asked.order != listing.order or not pairs:
+    if asked.order != listing.order:
         pairs["order"] = asked.order
-    if asked.named:
+    if asked.named or not pairs:  # an address that says nothing opens the person's first view
         pairs["columns"] = ",".join(asked.columns)
     return urlencode(pairs)
 
 
 def parse_state(state: str) -> dict[str, str]:
-    """The parameters of ``state_of``; of one that comes twice the last."""
-    return dict(parse_qsl(state, max_num_fields=50))
+    """The parameters of ``state_of``; of one that comes twice the last.
+
+    Raises:
+        InputInvalidError: too many to be one.
+    """
+    try:
+        return dict(parse_qsl(state, max_num_fields=50))
+    except ValueError:
+        raise InputInvalidError("This is no state of a list; open the list and try again.", field="state") from None
 
 
 def with_filter(asked: Asked, key: str, value: str) -> Asked:

@@ -11,7 +11,6 @@ from sqlalchemy import select
 
 from billwright.collections.open_dispute import open_dispute
 from billwright.collections.resolve_dispute import Resolution, resolve_dispute
-from billwright.delivery.queries import list_mailbox
 from billwright.delivery.tables import MailboxRow
 from billwright.documents.store import FileStore
 from billwright.jobs.retry_dead import retry_dead
@@ -19,9 +18,11 @@ from billwright.kernel.errors import InputInvalidError, NotFoundError
 from billwright.kernel.ids import read
 from billwright.kernel.money import parse_amount
 from billwright.posting.retry_posting import retry_posting
-from billwright.receivables.queries import list_receivables
-from billwright.web.portal import queries_rooms as queries
 from billwright.web.portal.forms import Form, field, whole_number
+from billwright.web.portal.listing_collections import COLLECTIONS
+from billwright.web.portal.listing_connectors import CONNECTIONS, DELIVERIES, JOBS, POSTINGS
+from billwright.web.portal.listing_page import list_page
+from billwright.web.portal.listing_records import MAILBOX
 from billwright.web.portal.visit import Visit, html, provide_visit
 
 MAIL_POLICY: Final = (
@@ -37,12 +38,19 @@ class OutsideController(Controller):
 
     @get("/connectors", sync_to_thread=True)
     def show_connectors(self, visit: NamedDependency[Visit]) -> Response[str]:
-        visit.require("connection:read")
-        with visit.reading() as tx:
-            found = queries.connections(tx)
-            stuck = queries.stuck_postings(tx)
-            dead = queries.dead_jobs(tx) if visit.may("job:read") else []
-        return visit.page("connectors.html", room="connectors", title="Connectors", found=found, stuck=stuck, dead=dead)
+        return list_page(visit, CONNECTIONS)
+
+    @get("/connectors/postings", sync_to_thread=True)
+    def show_postings(self, visit: NamedDependency[Visit]) -> Response[str]:
+        return list_page(visit, POSTINGS)
+
+    @get("/connectors/deliveries", sync_to_thread=True)
+    def show_deliveries(self, visit: NamedDependency[Visit]) -> Response[str]:
+        return list_page(visit, DELIVERIES)
+
+    @get("/connectors/jobs", sync_to_thread=True)
+    def show_jobs(self, visit: NamedDependency[Visit]) -> Response[str]:
+        return list_page(visit, JOBS)
 
     @post("/connectors/postings/{posting_id:str}/retry", sync_to_thread=True)
     def post_again(self, visit: NamedDependency[Visit], posting_id: FromPath[str]) -> Response[str]:
@@ -50,20 +58,18 @@ class OutsideController(Controller):
             visit.database, visit.here, visit.actor, read("pst", posting_id), trace_id=visit.trace_id
         )
         return visit.go(
-            visit.url("connectors"), f"Another attempt at {name} is on its way; it looks first and never posts twice."
+            visit.url("connectors/postings"),
+            f"Another attempt at {name} is on its way; it looks first and never posts twice.",
         )
 
     @post("/connectors/jobs/{job_id:str}/retry", sync_to_thread=True)
     def run_again(self, visit: NamedDependency[Visit], job_id: FromPath[str]) -> Response[str]:
         row = retry_dead(visit.database, visit.here, visit.actor, read("job", job_id), trace_id=visit.trace_id)
-        return visit.go(visit.url("connectors"), f"The job {row.kind} runs again.")
+        return visit.go(visit.url("connectors/jobs"), f"The job {row.kind} runs again.")
 
     @get("/mailbox", sync_to_thread=True)
-    def show_mailbox(self, visit: NamedDependency[Visit], cursor: FromQuery[str | None] = None) -> Response[str]:
-        visit.require("mailbox:read")
-        with visit.reading() as tx:
-            found = list_mailbox(tx, limit=queries.ROWS, cursor=cursor)
-        return visit.page("mailbox.html", room="mailbox", title="Mailbox", found=found)
+    def show_mailbox(self, visit: NamedDependency[Visit]) -> Response[str]:
+        return list_page(visit, MAILBOX)
 
     @get("/mailbox/{mail_id:str}", sync_to_thread=True)
     def show_mail(
@@ -96,29 +102,8 @@ class OutsideController(Controller):
         return Response(store.read(visit.here.id, sha256), media_type="application/octet-stream", headers=headers)
 
     @get("/collections", sync_to_thread=True)
-    def show_collections(
-        self,
-        visit: NamedDependency[Visit],
-        late: FromQuery[str | None] = None,
-        cursor: FromQuery[str | None] = None,
-    ) -> Response[str]:
-        visit.require("receivable:read")
-        overdue = {"yes": True, "no": False}.get(late or "")
-        with visit.reading() as tx:
-            found = list_receivables(tx, overdue=overdue, limit=queries.ROWS, cursor=cursor)
-            disputes = queries.open_disputes(tx)
-            reminders = queries.last_reminders(tx)
-            payments = queries.waiting_payments(tx)
-        return visit.page(
-            "collections.html",
-            room="collections",
-            title="Collections",
-            found=found,
-            disputes=disputes,
-            reminders=reminders,
-            payments=payments,
-            late=late if overdue is not None else "",
-        )
+    def show_collections(self, visit: NamedDependency[Visit]) -> Response[str]:
+        return list_page(visit, COLLECTIONS)
 
     @post("/invoices/{invoice_id:str}/dispute", sync_to_thread=True)
     def dispute(self, visit: NamedDependency[Visit], invoice_id: FromPath[str], data: Form) -> Response[str]:

@@ -1,18 +1,16 @@
 """What the rooms' lists read; each function is one query."""
 
-from collections.abc import Sequence
-from typing import Any, Final
-from uuid import UUID
+from dataclasses import dataclass
+from typing import Final
 
 from sqlalchemy import func, select
 
-from billwright.audit.tables import AuditEntryRow
 from billwright.billing.tables import InvoiceRow
 from billwright.canon.tables import CustomerRow
 from billwright.collections.tables import DisputeRow, ReminderRow
+from billwright.delivery.tables import DeliveryRow
 from billwright.intake.tables import ConnectionRow
 from billwright.jobs.tables import JobRow
-from billwright.kernel.paging import Slice, cut_page, read_cursor
 from billwright.posting.tables import PostingRow
 from billwright.receivables.tables import PaymentRow
 from billwright.tenancy.base import AnyRow
@@ -20,6 +18,7 @@ from billwright.tenancy.transaction import Tx
 from billwright.web.portal.queries_shell import POSTING_STUCK
 
 ROWS: Final = 50
+DELIVERY_STUCK: Final = ("failed", "refused")
 
 
 def connections(tx: Tx) -> list[AnyRow]:
@@ -44,33 +43,23 @@ def connections(tx: Tx) -> list[AnyRow]:
     return list(tx.session.execute(query))
 
 
-def stuck_postings(tx: Tx) -> list[AnyRow]:
-    query = (
-        select(
-            PostingRow,
-            ConnectionRow.name.label("connection"),
-            InvoiceRow.number,
-            InvoiceRow.gross_minor,
-            InvoiceRow.currency,
-        )
-        .outerjoin(ConnectionRow, ConnectionRow.id == PostingRow.connection_id)
-        .join(InvoiceRow, InvoiceRow.id == PostingRow.invoice_id)
-        .where(PostingRow.state.in_(POSTING_STUCK))
-        .order_by(PostingRow.intended_at)
-        .limit(ROWS)
-    )
-    return list(tx.session.execute(query))
+@dataclass(frozen=True, slots=True)
+class Stuck:
+    """How many of each did not get through and wait for somebody."""
+
+    postings: int
+    deliveries: int
+    jobs: int
 
 
-def dead_jobs(tx: Tx) -> list[JobRow]:
-    """Jobs that gave up, oldest first."""
-    query = (
-        select(JobRow)
-        .where(JobRow.tenant_id == tx.tenant.id, JobRow.state == "dead")
-        .order_by(JobRow.updated_at)
-        .limit(ROWS)
+def stuck_counts(tx: Tx) -> Stuck:
+    counted = func.count()
+    query = select(
+        select(counted).where(PostingRow.state.in_(POSTING_STUCK)).scalar_subquery(),
+        select(counted).where(DeliveryRow.state.in_(DELIVERY_STUCK)).scalar_subquery(),
+        select(counted).where(JobRow.tenant_id == tx.tenant.id, JobRow.state == "dead").scalar_subquery(),
     )
-    return list(tx.session.scalars(query))
+    return Stuck(*tx.session.execute(query).one())
 
 
 def open_disputes(tx: Tx) -> list[AnyRow]:
@@ -105,18 +94,3 @@ def waiting_payments(tx: Tx) -> list[AnyRow]:
         .limit(ROWS)
     )
     return list(tx.session.execute(query))
-
-
-def audit_entries(tx: Tx, *, action: str = "", cursor: str | None = None) -> Slice[AuditEntryRow]:
-    """The audit log, newest first; ``action`` is the object before the dot (``invoice``).
-
-    Raises:
-        InputInvalidError: ``cursor`` is not of this list.
-    """
-    query = select(AuditEntryRow).order_by(AuditEntryRow.id.desc()).limit(ROWS + 1)
-    if action:
-        query = query.where(AuditEntryRow.action.startswith(f"{action}.", autoescape=True))
-    if cursor:
-        query = query.where(AuditEntryRow.id < read_cursor(cursor, UUID)[0])
-    rows: Sequence[Any] = tx.session.scalars(query).all()
-    return cut_page(rows, ROWS, lambda row: (row.id,))

@@ -2,19 +2,17 @@
 
 from litestar import Controller, Response, get, post
 from litestar.di import NamedDependency, Provide
-from litestar.params import FromPath, FromQuery
+from litestar.params import FromPath
 
-from billwright.billing.pages import unbilled, unbilled_sums
-from billwright.identity.grant_access import list_grants, revoke_access
-from billwright.intake.queries import count_messages, get_message, list_messages
+from billwright.identity.grant_access import revoke_access
+from billwright.intake.queries import get_message
 from billwright.intake.retry_messages import retry_messages
 from billwright.kernel.ids import read
-from billwright.web.portal import words
 from billwright.web.portal.forms import Form, fields
-from billwright.web.portal.queries_rooms import ROWS, audit_entries
+from billwright.web.portal.listing_invoices import UNBILLED
+from billwright.web.portal.listing_page import list_page
+from billwright.web.portal.listing_records import ACCESS, AUDIT, MESSAGES
 from billwright.web.portal.visit import Visit, provide_visit
-
-AUDIT_OBJECTS = ("invoice", "item", "messages", "exception", "payment", "dispute", "posting", "delivery", "document")
 
 
 class RoomController(Controller):
@@ -23,33 +21,12 @@ class RoomController(Controller):
     dependencies = {"visit": Provide(provide_visit, sync_to_thread=True)}  # noqa: RUF012 - Litestar's way
 
     @get("/unbilled", sync_to_thread=True)
-    def show_unbilled(
-        self,
-        visit: NamedDependency[Visit],
-        reason: FromQuery[str | None] = None,
-        cursor: FromQuery[str | None] = None,
-    ) -> Response[str]:
-        visit.require("item:read")
-        with visit.reading() as tx:
-            sums = unbilled_sums(tx)
-            found = unbilled(tx, reason=reason, cursor=cursor)
-        return visit.page(
-            "unbilled.html", room="unbilled", title="Unbilled", found=found, sums=sums, reason=reason or ""
-        )
+    def show_unbilled(self, visit: NamedDependency[Visit]) -> Response[str]:
+        return list_page(visit, UNBILLED)
 
     @get("/messages", sync_to_thread=True)
-    def show_messages(
-        self,
-        visit: NamedDependency[Visit],
-        status: FromQuery[str | None] = None,
-        cursor: FromQuery[str | None] = None,
-    ) -> Response[str]:
-        visit.require("message:read")
-        with visit.reading() as tx:
-            counts = count_messages(tx)
-            chosen = status if status in words.MESSAGE else ("held" if counts.get("held") and status is None else "")
-            found = list_messages(tx, limit=ROWS, cursor=cursor, state=chosen or None)
-        return visit.page("messages.html", room="messages", title="Messages", found=found, counts=counts, chosen=chosen)
+    def show_messages(self, visit: NamedDependency[Visit]) -> Response[str]:
+        return list_page(visit, MESSAGES)
 
     @get("/messages/{message_id:str}", sync_to_thread=True)
     def show_message(self, visit: NamedDependency[Visit], message_id: FromPath[str]) -> Response[str]:
@@ -70,24 +47,12 @@ class RoomController(Controller):
         return visit.go(visit.url("messages"), f"{len(held)} held messages are tried again now.")
 
     @get("/audit", sync_to_thread=True)
-    def show_audit(
-        self,
-        visit: NamedDependency[Visit],
-        about: FromQuery[str | None] = None,
-        cursor: FromQuery[str | None] = None,
-    ) -> Response[str]:
-        visit.require("audit:read")
-        chosen = about if about in AUDIT_OBJECTS else ""
-        with visit.reading() as tx:
-            found = audit_entries(tx, action=chosen, cursor=cursor)
-        return visit.page("audit.html", room="audit", title="Audit", found=found, objects=AUDIT_OBJECTS, about=chosen)
+    def show_audit(self, visit: NamedDependency[Visit]) -> Response[str]:
+        return list_page(visit, AUDIT)
 
     @get("/access", sync_to_thread=True)
     def show_access(self, visit: NamedDependency[Visit]) -> Response[str]:
-        visit.require("grant:read")
-        with visit.reading():
-            grants = list_grants(visit.database, visit.actor, visit.here)
-        return visit.page("access.html", room="access", title="Access", grants=grants)
+        return list_page(visit, ACCESS)
 
     @post("/access/{grant_id:str}/revoke", sync_to_thread=True)
     def revoke(self, visit: NamedDependency[Visit], grant_id: FromPath[str]) -> Response[str]:

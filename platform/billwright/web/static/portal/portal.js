@@ -41,6 +41,13 @@
     return true;
   };
 
+  /** Ticks the row that has the focus, or takes the tick away. */
+  const tick = () => {
+    const box = document.activeElement?.closest("[data-rows] tr")?.querySelector("td.tick input");
+    if (box instanceof HTMLElement) box.click();
+    return box instanceof HTMLElement;
+  };
+
   /** Does what the element with `data-key` is for. @param {string} key */
   const press = (key) => {
     const element = find(`[data-key="${CSS.escape(key)}"]`);
@@ -77,7 +84,7 @@
       showKeys();
       event.preventDefault();
     } else if (/^[a-z]$/.test(event.key)) {
-      if (press(event.key) || (event.key === "j" && move(1)) || (event.key === "k" && move(-1))) event.preventDefault();
+      if (press(event.key) || (event.key === "j" && move(1)) || (event.key === "k" && move(-1)) || (event.key === "x" && tick())) event.preventDefault();
     }
   });
 

@@ -1,0 +1,31 @@
+"""All lists by name: what ``/lists/{name}/...`` serves. A room adds its list here by one line."""
+
+from types import MappingProxyType
+from typing import Final
+
+from billwright.web.portal.listing_collections import COLLECTIONS
+from billwright.web.portal.listing_connectors import CONNECTIONS, DELIVERIES, JOBS, POSTINGS
+from billwright.web.portal.listing_desk import APPROVALS, EXCEPTIONS
+from billwright.web.portal.listing_invoices import INVOICES, UNBILLED
+from billwright.web.portal.listing_records import ACCESS, AUDIT, MAILBOX, MESSAGES
+
+LISTS: Final = MappingProxyType(
+    {
+        each.name: each
+        for each in (
+            EXCEPTIONS,
+            APPROVALS,
+            INVOICES,
+            UNBILLED,
+            MESSAGES,
+            COLLECTIONS,
+            MAILBOX,
+            CONNECTIONS,
+            POSTINGS,
+            DELIVERIES,
+            JOBS,
+            AUDIT,
+            ACCESS,
+        )
+    }
+)
