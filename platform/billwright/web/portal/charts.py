@@ -4,6 +4,7 @@ Every chart says its values in words as well; colour carries nothing that a labe
 """
 
 from collections.abc import Sequence
+from datetime import timedelta
 from decimal import Decimal
 from typing import Final
 
@@ -24,3 +25,14 @@ def share(value: int | Decimal, most: int | Decimal, width: int = 100) -> Decima
     if value <= 0 or most <= 0:
         return Decimal(0)
     return max(Decimal(1), (Decimal(value) * width / Decimal(most)).quantize(Decimal("0.1")))
+
+
+def span(value: timedelta | None) -> str:
+    """A length of time in one unit: ``12 min``, ``5 h``, ``3.4 days``; empty for none."""
+    if value is None:
+        return ""
+    if value < timedelta(hours=1):
+        return f"{max(value, timedelta()) // timedelta(minutes=1)} min"
+    if value < timedelta(days=2):
+        return f"{value // timedelta(hours=1)} h"
+    return f"{Decimal(value // timedelta(hours=1)) / 24:.1f} days"
