@@ -34,6 +34,7 @@ ROUTES = {
     "/v1/invoices/{invoice_id}/disputes": {"post": "openDispute"},
     "/v1/invoices/{invoice_id}/document": {"get": "getInvoiceDocument"},
     "/v1/invoices/{invoice_id}/submit": {"post": "submitInvoice"},
+    "/v1/invoices/{invoice_id}/waivers": {"get": "showInvoiceWaivers", "post": "askWaiver"},
     "/v1/items": {"get": "listItems"},
     "/v1/items/{item_id}": {"get": "getItem"},
     "/v1/jobs": {"get": "listJobs"},
@@ -68,11 +69,14 @@ ROUTES = {
     "/v1/time-entries/{entry_id}": {"get": "getTimeEntry"},
     "/v1/tokens": {"get": "listTokens", "post": "makeToken"},
     "/v1/tokens/{token_id}": {"delete": "revokeToken"},
+    "/v1/waivers": {"get": "listWaivers"},
+    "/v1/waivers/{waiver_id}": {"get": "getWaiver"},
+    "/v1/waivers/{waiver_id}/decide": {"post": "decideWaiver"},
     "/v1/worklist": {"get": "showWorklist"},
 }
 # Strangers send there: every refusal of a sender is one 401, whatever is wrong, and no key is kept for nobody.
 HOOK = "/v1/hooks/{connection}"
-EMPTY_HERE = {"/v1/jobs", "/v1/receivables"}  # all work is done, and the one draft waits for its purchase order
+EMPTY_HERE = {"/v1/jobs", "/v1/receivables", "/v1/waivers"}  # all is done, one draft waits for its purchase order
 METHODS = ("get", "put", "post", "delete", "patch")
 COMPONENT_NAME = re.compile(r"[A-Za-z0-9._-]+")
 Document = Mapping[str, Any]

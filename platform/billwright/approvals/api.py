@@ -9,9 +9,11 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 from msgspec import Meta, Struct
 
-from billwright.approvals import reads
+from billwright.approvals import api_waivers, reads
+from billwright.approvals.api_waivers import WaiverOut, waiver_out
 from billwright.approvals.decide_step import PERMISSIONS, decide_step
 from billwright.approvals.tables import ApprovalStepRow
+from billwright.approvals.waivers import waivers_of
 from billwright.billing.provenance import LineOut, SourceOut, TaxTotalOut, lines_out, read_provenance, taxes_out
 from billwright.billing.reads import events_of, invoices
 from billwright.billing.schemas import InvoiceOut, invoice_out
@@ -75,6 +77,7 @@ class InvoiceDetail(Struct, frozen=True, kw_only=True):
     findings: list[FindingOut]
     exceptions: list[ExceptionOut]
     approvals: list[StepOut]
+    waivers: list[WaiverOut]
     time_line: list[EventOut]
 
 
@@ -115,7 +118,7 @@ def step_out(row: AnyRow, now: datetime, prefix: str = "") -> StepOut:
 
 
 def invoice_detail(tx: Tx, row: AnyRow) -> InvoiceDetail:
-    """Eight statements, whatever the number of lines."""
+    """Nine statements, whatever the number of lines."""
     found = read_provenance(tx, row.id)
     sources = reads.messages_of(tx, found.message_ids)
     messages = {
@@ -128,6 +131,7 @@ def invoice_detail(tx: Tx, row: AnyRow) -> InvoiceDetail:
         findings=[finding_out(each) for each in findings_of(tx, row.id)],
         exceptions=[exception_out(each, tx.now) for each in exceptions_of(tx, row.id)],
         approvals=[step_out(each, tx.now) for each in reads.steps_of(tx, [row.id])[row.id]],
+        waivers=[waiver_out(each) for each in waivers_of(tx, row.id)],
         time_line=[
             EventOut(each.at, each.event, each.text, each.actor_name, each.facts) for each in events_of(tx, row.id)
         ],
@@ -223,4 +227,4 @@ class ApprovalController(Controller):
         return Page(waiting, found.next_cursor)
 
 
-CONTROLLERS: Final[tuple[type[Controller], ...]] = (InvoiceController, ApprovalController)
+CONTROLLERS: Final[tuple[type[Controller], ...]] = (InvoiceController, ApprovalController, *api_waivers.CONTROLLERS)

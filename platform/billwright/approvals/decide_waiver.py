@@ -6,12 +6,13 @@ from uuid import UUID
 from sqlalchemy import select
 
 from billwright.approvals.ask_waiver import event
-from billwright.approvals.duties import identities, lock_invoice, refuse_own_work
+from billwright.approvals.duties import identities, lock_invoice
 from billwright.approvals.errors import ContentChangedError, ReasonMissingError, WaiverNotOpenError
 from billwright.approvals.tables import ApprovalStepRow
+from billwright.approvals.waivers import hindrance_of_waiver
 from billwright.audit.record import record
 from billwright.billing.events import DraftsChanged
-from billwright.billing.tables import InvoiceEventRow, InvoiceRow
+from billwright.billing.tables import ContributorRow, InvoiceEventRow, InvoiceRow
 from billwright.checks.tables import WaiverRow
 from billwright.jobs.enqueue import publish
 from billwright.kernel.actor import Actor
@@ -82,15 +83,16 @@ def _locked(tx: Tx, waiver_id: UUID) -> tuple[InvoiceRow, WaiverRow]:
 
 def _refuse_own(tx: Tx, waiver: WaiverRow) -> None:
     actor = tx.actor
-    if actor.kind not in ("person", "token") or actor.grant_id is not None:
-        raise SelfApprovalError("Only a person of the firm itself can decide about a waiver.")
-    refuse_own_work(tx, waiver.invoice_id)
-    if {str(waiver.asked_by), waiver.asked_by_email} & identities(actor):
-        raise SelfApprovalError("You asked for this waiver; a second person has to decide about it.")
+    own = select(ContributorRow.why).where(
+        ContributorRow.invoice_id == waiver.invoice_id, ContributorRow.identity.in_(identities(actor))
+    )
     approved = select(ApprovalStepRow.id).where(
         ApprovalStepRow.invoice_id == waiver.invoice_id,
         ApprovalStepRow.state == "approved",
         ApprovalStepRow.decided_by == actor.person_id,
     )
-    if tx.session.scalars(approved).first() is not None:
-        raise SelfApprovalError("You approved a step of this draft; somebody else has to decide what it may pass by.")
+    hindrance = hindrance_of_waiver(
+        actor, waiver, tx.session.scalars(own).first(), approved=tx.session.scalars(approved).first() is not None
+    )
+    if hindrance:
+        raise SelfApprovalError(hindrance)

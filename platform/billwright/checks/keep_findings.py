@@ -20,35 +20,42 @@ from billwright.tenancy.configuration import read_configuration
 from billwright.tenancy.recordset import insert_many
 from billwright.tenancy.transaction import Tx
 
+FindingKey = tuple[UUID, str, str, str, str, str]
 MENDED: Final = "the cause was mended"
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """Findings that are open after a check: ``ids`` by draft, rule, code, subject and message.
+    """Findings that are open after a check: ``ids`` by draft, rule, code, subject, message and severity.
 
     ``unanswered`` are codes by draft which a rule gave earlier and could not confirm or withdraw now. ``known`` tells
     whether any finding was open before, without which there can be no waiver.
     """
 
-    ids: Mapping[tuple[UUID, str, str, str, str], UUID]
+    ids: Mapping[FindingKey, UUID]
     unanswered: Mapping[UUID, frozenset[str]]
     known: bool
 
 
-def finding_key(draft_id: UUID, said: Said) -> tuple[UUID, str, str, str, str]:
+def finding_key(draft_id: UUID, said: Said) -> FindingKey:
     rule, finding = said
-    return (draft_id, rule, finding.code, finding.subject, finding.message)
+    return (draft_id, rule, finding.code, finding.subject, finding.message, finding.severity)
 
 
 def keep_findings(tx: Tx, drafts: Sequence[AnyRow], examined: Mapping[UUID, Examined]) -> Kept:
     """Write new findings and resolve those no longer said. What a rule said stays open while it cannot answer."""
     query = select(
-        FindingRow.id, FindingRow.invoice_id, FindingRow.rule, FindingRow.code, FindingRow.subject, FindingRow.message
+        FindingRow.invoice_id,
+        FindingRow.rule,
+        FindingRow.code,
+        FindingRow.subject,
+        FindingRow.message,
+        FindingRow.severity,
+        FindingRow.id,
     ).where(FindingRow.invoice_id.in_([row.id for row in drafts]), FindingRow.resolved_at.is_(None))
-    before = {(r.invoice_id, r.rule, r.code, r.subject, r.message): r.id for r in tx.session.execute(query)}
+    before: dict[FindingKey, UUID] = {(*row[:5], row[5]): row.id for row in tx.session.execute(query)}
     rows: list[dict[str, Any]] = []
-    ids: dict[tuple[UUID, str, str, str, str], UUID] = {}
+    ids: dict[FindingKey, UUID] = {}
     for draft in drafts:
         for said in examined[draft.id].said:
             key = finding_key(draft.id, said)

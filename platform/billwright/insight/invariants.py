@@ -15,7 +15,12 @@ from sqlalchemy import TextClause
 
 from billwright.documents.store import FileStore
 from billwright.insight import queries
-from billwright.insight.invariants_approvals import approved_own_work, steps_left_out
+from billwright.insight.invariants_approvals import (
+    approved_own_work,
+    issued_past_findings,
+    steps_left_out,
+    waived_own_work,
+)
 from billwright.insight.invariants_audit import unrecorded_changes
 from billwright.insight.invariants_base import Offender, Scope
 from billwright.insight.invariants_content import changed_content, damaged_files
@@ -185,6 +190,8 @@ INVARIANTS: Final = (
                 "The {role} step of {invoice} is {state}, but not by a person for what was issued.",
             ),
             steps_left_out,
+            waived_own_work,
+            issued_past_findings,
         ),
     ),
     Invariant(

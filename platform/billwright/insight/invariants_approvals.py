@@ -5,9 +5,12 @@ from datetime import datetime
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import select
+from sqlalchemy import exists, select
 
 from billwright.approvals.matrix import route
+from billwright.approvals.tables import ApprovalStepRow
+from billwright.billing.tables import ContributorRow, InvoiceRow
+from billwright.checks.tables import FindingRow, WaiverRow
 from billwright.identity.tables import PersonRow
 from billwright.insight import queries
 from billwright.insight.invariants_base import Offender, Scope
@@ -30,6 +33,63 @@ def approved_own_work(scope: Scope) -> Iterator[Offender]:
                 show("stp", row.subject),
                 f"{row.decided_by_name} approved {show('inv', row.invoice)}, but {row.why} that it bills.",
             )
+
+
+def waived_own_work(scope: Scope) -> Iterator[Offender]:
+    """Waivers granted by whoever asked for them, made or changed what the invoice bills, or approved the invoice, too."""
+    granted = select(
+        WaiverRow.id,
+        WaiverRow.invoice_id,
+        WaiverRow.asked_by,
+        WaiverRow.decided_by,
+        WaiverRow.decided_by_name,
+        WaiverRow.decided_by_email,
+        ContributorRow.identity,
+        ContributorRow.why,
+        ApprovalStepRow.decided_by.label("approver"),
+        ApprovalStepRow.decided_by_name.label("approver_name"),
+    )
+    granted = granted.outerjoin(ContributorRow, ContributorRow.invoice_id == WaiverRow.invoice_id)
+    step = (ApprovalStepRow.invoice_id == WaiverRow.invoice_id) & (ApprovalStepRow.state == "approved")
+    granted = granted.outerjoin(ApprovalStepRow, step).where(WaiverRow.state == "granted").order_by(WaiverRow.id)
+    said: set[tuple[UUID, str]] = set()
+    for row in scope.tx.session.execute(granted):
+        invoice = show("inv", row.invoice_id)
+        sentences = []
+        if row.decided_by is None or row.decided_by == row.asked_by:
+            sentences.append(f"Was granted by nobody else than who asked for it, on {invoice}.")
+        if row.identity is not None and row.identity in (str(row.decided_by), row.decided_by_email):
+            sentences.append(f"{row.decided_by_name} granted it on {invoice}, but {row.why} that it bills.")
+        if row.approver is not None and row.approver in (row.asked_by, row.decided_by):
+            sentences.append(f"{row.approver_name} had a hand in it and approved {invoice}, too.")
+        for sentence in sentences:
+            if (row.id, sentence) not in said:
+                said.add((row.id, sentence))
+                yield Offender(show("wvr", row.id), sentence)
+
+
+def issued_past_findings(scope: Scope) -> Iterator[Offender]:
+    """Issued invoices that a blocking finding held, with no waiver of it for the content that was issued."""
+    waived = exists().where(
+        WaiverRow.finding_id == FindingRow.id,
+        WaiverRow.state == "granted",
+        WaiverRow.content_sha256 == InvoiceRow.content_sha256,
+    )
+    query = (
+        select(InvoiceRow.id, InvoiceRow.number, FindingRow.code)
+        .join(FindingRow, FindingRow.invoice_id == InvoiceRow.id)
+        .where(
+            InvoiceRow.issued_at.is_not(None),
+            FindingRow.resolved_at.is_(None),
+            FindingRow.severity == "blocking",
+            ~waived,
+        )
+        .order_by(InvoiceRow.id, FindingRow.id)
+    )
+    for row in scope.tx.session.execute(query):
+        yield Offender(
+            show("inv", row.id), f"Was issued as {row.number} past the finding {row.code}, which is not waived."
+        )
 
 
 def _emails(scope: Scope, person_ids: set[UUID]) -> dict[UUID, str]:
