@@ -8,6 +8,7 @@ import msgspec
 from sqlalchemy import func, insert, select, update
 
 from billwright.audit.record import record, record_control
+from billwright.delivery.webhooks.adopt import adopt_all
 from billwright.kernel.actor import Actor
 from billwright.kernel.brand import Brand, sanitise_svg
 from billwright.kernel.errors import ConflictError
@@ -100,6 +101,8 @@ def _apply(
     apply_entities(inside, blueprint.legal_entities, changes)
     apply_connections(inside, blueprint.connections, people, master_key, changes)
     _configure(inside, blueprint.configuration, created=created, changes=changes)
+    if created:
+        adopt_all(tx, inside)
     if changes:
         action = "tenant.created" if created else "tenant.changed"
         after = {"slug": tenant.slug, "changes": changes}

@@ -24,10 +24,11 @@ from billwright.jobs.handlers import Handlers
 from billwright.kernel.actor import SYSTEM
 from billwright.tenancy.configuration import TenantConfiguration
 from billwright.tenancy.transaction import transaction
+from support.http import MASTER_KEY
 from support.pipeline import AUTOMATIC, Firm
 from support.receiver import Receiver, receiver_running
 
-VAULT = Vault("a master key of at least thirty-two characters")
+VAULT = Vault(MASTER_KEY)
 
 
 @dataclass

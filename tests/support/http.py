@@ -30,6 +30,7 @@ from billwright.web.services import Services
 from billwright_tenants.api import CONTROLLERS as ONBOARDING
 
 configure_logging(read_settings({}))  # as in production: no local variables in tracebacks
+MASTER_KEY = "a master key of at least thirty-two characters"
 PASSWORD = "correct horse battery"
 PASSWORD_HASH = hash_password(PASSWORD)
 
@@ -82,7 +83,8 @@ def bearer(token: str, **headers: str) -> dict[str, str]:
 
 
 def settings_for(folder: Path, **environment: str) -> Settings:
-    return read_settings({"BILLWRIGHT_HOME": str(folder), **environment})
+    defaults = {"BILLWRIGHT_HOME": str(folder), "BILLWRIGHT_MASTER_KEY": MASTER_KEY}
+    return read_settings(defaults | environment)
 
 
 @contextmanager

@@ -63,6 +63,13 @@ def _handler(receiver: Receiver) -> type[BaseHTTPRequestHandler]:
             self.end_headers()
             self.wfile.write(answer)
 
+        def do_GET(self) -> None:
+            """An empty page, for a browser that needs an origin."""
+            self.send_response(200)
+            self.send_header("content-type", "text/html")
+            self.send_header("content-length", "0")
+            self.end_headers()
+
         def _drip(self) -> None:
             """A header a byte at a time, until nobody listens any more."""
             self.flush_headers()

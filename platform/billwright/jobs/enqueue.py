@@ -1,7 +1,9 @@
 """Writing jobs and publishing domain events, in the business transaction."""
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any, Final, cast
+from uuid import UUID
 
 from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
@@ -11,7 +13,8 @@ from billwright.kernel.canonical_json import plain
 from billwright.kernel.events import DomainEvent, JobSpec
 from billwright.kernel.ids import new_id
 from billwright.tenancy.recordset import parameters, recordset, table_of
-from billwright.tenancy.transaction import Tx
+from billwright.tenancy.tables import TenantRow
+from billwright.tenancy.transaction import ControlTx, Tx
 
 _TABLE: Final = table_of(JobRow)
 _COLUMNS: Final = (
@@ -42,21 +45,37 @@ def enqueue(tx: Tx, specs: Iterable[JobSpec]) -> int:
     return len(rows)
 
 
+def enqueue_at_tenants(tx: ControlTx, partner_id: UUID, spec: JobSpec) -> None:
+    """The same wish at each tenant of a partner, in the control plane's transaction. One statement and a look-up."""
+    query = select(TenantRow.id, TenantRow.role_name).where(
+        TenantRow.partner_id == partner_id, TenantRow.state != "erased"
+    )
+    rows = [
+        _row(spec, tenant.id, tenant.role_name, tx.now, None) for tenant in tx.session.execute(query.order_by("id"))
+    ]
+    if rows:
+        tx.session.execute(_ENQUEUE, parameters(rows))
+
+
 def _values(tx: Tx, spec: JobSpec) -> dict[str, Any]:
+    return _row(spec, tx.tenant.id, tx.tenant.role, tx.now, tx.trace_id)
+
+
+def _row(spec: JobSpec, tenant_id: UUID, role: str, now: datetime, trace_id: str | None) -> dict[str, Any]:
     return {
         "id": new_id(),
-        "tenant_id": tx.tenant.id,
-        "role_name": tx.tenant.role,
+        "tenant_id": tenant_id,
+        "role_name": role,
         "queue": spec.kind.partition(".")[0],
         "kind": spec.kind,
         "key": spec.key,
         "payload": cast("dict[str, Any]", plain(spec.payload)),
         "state": "queued",
         "priority": spec.priority,
-        "run_at": spec.run_at or tx.now,
-        "trace_id": tx.trace_id,
-        "created_at": tx.now,
-        "updated_at": tx.now,
+        "run_at": spec.run_at or now,
+        "trace_id": trace_id,
+        "created_at": now,
+        "updated_at": now,
     }
 
 

@@ -30,7 +30,11 @@ SPINE: Final = ("intake", "billing", "checks", "approvals", "issuing", "receivab
 AFTER_ISSUE: Final = ("documents", "delivery", "posting", "collections")
 ROOMS_WITH_API: Final = (
     "identity", "intake", "canon", "billing", "checks", "approvals", "jobs", "audit", "documents", "delivery", "posting",
-    "receivables", "collections",
+    "receivables", "collections", "insight",
+)  # fmt: skip
+MODULES_WITH_API: Final = (
+    "billwright.delivery.webhooks.api", "billwright.delivery.webhooks.api_partner", "billwright_tenants.api",
+    "billwright.web.portal.app",
 )  # fmt: skip
 
 
@@ -100,7 +104,12 @@ def controllers() -> "list[type[Controller]]":
     found: list[type[Controller]] = []
     for room in ROOMS_WITH_API:
         found.extend(import_module(f"billwright.{room}.api").CONTROLLERS)
-    for module in ("billwright.delivery.webhooks.api", "billwright_tenants.api", "billwright.web.portal.app"):
+    for module in (
+        "billwright.delivery.webhooks.api",
+        "billwright.delivery.webhooks.api_partner",
+        "billwright_tenants.api",
+        "billwright.web.portal.app",
+    ):
         found.extend(import_module(module).CONTROLLERS)
     return found
 

@@ -6,6 +6,7 @@ from typing import Final
 from uuid import UUID
 
 from billwright.delivery.send_mail import Post
+from billwright.delivery.webhooks.adopt import ADOPT, adopt
 from billwright.delivery.webhooks.announce import FAN_OUT
 from billwright.delivery.webhooks.deliver import NOTICE, PROBE, Courier, deliver
 from billwright.delivery.webhooks.describe import Describer, describe_invoices, nothing_more
@@ -41,7 +42,11 @@ def handlers(courier: Courier, post: Post, mails: MailRenderer) -> list[Handler]
         what = str(job.payload["what"])
         mail_notice(post, mails, tenant, job.uuid("subscription_id"), what, trace_id=job.trace_id)
 
+    def copy(tenant: Tenant, job: Job) -> None:
+        adopt(courier.database, courier.vault, tenant, job.uuid("partner_webhook_id"), trace_id=job.trace_id)
+
     return [
+        Handler(kind=ADOPT, outside=copy),
         Handler(kind=DELIVER, outside=send, lease_s=600),
         Handler(kind=PROBE, outside=probe, lease_s=120),
         Handler(kind=NOTICE, outside=notice, attempts_max=20, lease_s=300),

@@ -1,19 +1,23 @@
 """The mail that warns before a webhook is switched off, and the one that says that it was."""
 
+from datetime import timedelta
 from typing import Final
 from uuid import UUID
+
+from sqlalchemy import or_, update
 
 from billwright.delivery.message import MailToSend
 from billwright.delivery.send_mail import Post, send_mail
 from billwright.delivery.webhooks.patience import DISABLE_AFTER
-from billwright.delivery.webhooks.tables import WebhookSubscriptionRow
+from billwright.delivery.webhooks.tables import PartnerWebhookRow, WebhookSubscriptionRow
 from billwright.documents.mail import MAIL_FONTS, MailPage, MailRenderer, mail_colours, one_line
 from billwright.documents.page import Fact
 from billwright.documents.queries import read_brand
 from billwright.documents.sets import MAIL_SETS
 from billwright.kernel.actor import SYSTEM
 from billwright.kernel.brand import Brand
-from billwright.tenancy.transaction import Tenant, transaction
+from billwright.tenancy.database import Database
+from billwright.tenancy.transaction import Tenant, control_transaction, transaction
 
 SUBJECTS: Final = {
     "warning": "The webhook {name} does not take events",
@@ -49,9 +53,25 @@ def mail_notice(
         row = tx.session.get(WebhookSubscriptionRow, subscription_id)
         if row is None or row.failing_since is None or row.state in {"removed", "paused"} or not row.contact_email:
             return
-        brand = read_brand(post.database, tenant)
-        send = _mail(renderer, brand, row, what)
+    if row.owner == "partner" and not _first_to_tell(post.database, row.partner_subscription_id):
+        return
+    send = _mail(renderer, read_brand(post.database, tenant), row, what)
     send_mail(post, tenant, send, trace_id=trace_id)
+
+
+def _first_to_tell(database: Database, partner_webhook_id: UUID | None) -> bool:
+    """Whether no other tenant wrote to the partner's contact today about the same endpoint."""
+    with control_transaction(database, SYSTEM) as tx:
+        statement = (
+            update(PartnerWebhookRow)
+            .where(
+                PartnerWebhookRow.id == partner_webhook_id,
+                or_(PartnerWebhookRow.noticed_at.is_(None), PartnerWebhookRow.noticed_at < tx.now - timedelta(days=1)),
+            )
+            .values(noticed_at=tx.now)
+            .returning(PartnerWebhookRow.id)
+        )
+        return tx.session.scalars(statement).one_or_none() is not None
 
 
 def _mail(renderer: MailRenderer, brand: Brand, row: WebhookSubscriptionRow, what: str) -> MailToSend:

@@ -1,5 +1,6 @@
 """Reads of webhooks, their deliveries and attempts."""
 
+from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import func, select
@@ -16,6 +17,12 @@ from billwright.kernel.paging import Slice
 from billwright.tenancy.answers import newest_first
 from billwright.tenancy.base import AnyRow
 from billwright.tenancy.transaction import Tx
+
+_LISTED: Final[tuple[Any, ...]] = (
+    WebhookDeliveryRow.id, WebhookDeliveryRow.state, WebhookDeliveryRow.attempts, WebhookDeliveryRow.next_at,
+    WebhookDeliveryRow.outcome, WebhookDeliveryRow.delivered_at, WebhookEventRow.id.label("event_id"),
+    WebhookEventRow.type, WebhookEventRow.at, WebhookEventRow.data,
+)  # fmt: skip
 
 
 def list_webhooks(tx: Tx) -> list[tuple[WebhookSubscriptionRow, int]]:
@@ -45,19 +52,8 @@ def list_webhook_deliveries(
     Raises:
         InputInvalidError: the cursor is not of this list.
     """
-    query = (
-        select(
-            WebhookDeliveryRow.id,
-            WebhookDeliveryRow.state,
-            WebhookDeliveryRow.attempts,
-            WebhookDeliveryRow.next_at,
-            WebhookDeliveryRow.outcome,
-            WebhookDeliveryRow.delivered_at,
-            WebhookEventRow.id.label("event_id"),
-            WebhookEventRow.type,
-            WebhookEventRow.at,
-            WebhookEventRow.data,
-        )
+    query: Any = (
+        select(*_LISTED)
         .join(WebhookEventRow, WebhookEventRow.id == WebhookDeliveryRow.event_id)
         .where(WebhookDeliveryRow.subscription_id == webhook_id)
     )

@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from billwright.tenancy.base import TenantBase
+from billwright.tenancy.base import ControlBase, TenantBase
 
 
 class WebhookSubscriptionRow(TenantBase):
@@ -89,3 +89,27 @@ class WebhookAttemptRow(TenantBase):
     request_body: Mapped[str]
     response_headers: Mapped[dict[str, Any] | None]
     response_body: Mapped[str | None]
+
+
+class PartnerWebhookRow(ControlBase):
+    """A partner's own subscription to what happens at all its tenants. States: active, paused, removed.
+
+    Each tenant holds a copy under its own key, brought up to date by a job: there it is seen, sent and logged.
+    ``noticed_at``: when the contact was last written to, so that a hundred tenants' trouble with one endpoint is one mail.
+    """
+
+    __tablename__ = "partner_webhook"
+    __table_args__ = (UniqueConstraint("partner_id", "name"),)
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    partner_id: Mapped[UUID] = mapped_column(ForeignKey("control.partner.id"))
+    name: Mapped[str]
+    url: Mapped[str]
+    event_types: Mapped[list[str]]
+    contact_email: Mapped[str]
+    secret: Mapped[str]
+    old_secret: Mapped[str | None]
+    old_secret_until: Mapped[datetime | None]
+    state: Mapped[str]
+    noticed_at: Mapped[datetime | None]
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
