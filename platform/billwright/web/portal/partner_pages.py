@@ -11,32 +11,28 @@ from sqlalchemy import select
 
 from billwright.identity.grant_access import HOURS_MAX, grant_access
 from billwright.identity.permissions import GRANTABLE_ROLES
-from billwright.insight.changes import Changes, read_standing
-from billwright.insight.figures import DAYS, Figures
-from billwright.kernel.actor import Actor
+from billwright.insight.figures import DAYS
+from billwright.insight.standing import NEEDS, Standing, standings_of
 from billwright.kernel.errors import NotFoundError
 from billwright.tenancy.directory import to_tenant
 from billwright.tenancy.tables import TenantRow
-from billwright.tenancy.transaction import Tenant, control_transaction, transaction
+from billwright.tenancy.transaction import Tenant, control_transaction
 from billwright.web.auth import access_of
 from billwright.web.portal.forms import Form, field, whole_number
 from billwright.web.portal.visit import Visit, provide_partner_visit
 
 TENANTS: Final = 100
-SEES_FIGURES: Final = "health:read"
 ROOM: Final = re.compile(r"[a-z]+(\?[a-z]+=[a-z_]*)?")
 """Where the door may lead besides the start page: a room, with one filter at most."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TenantRowView:
-    """One tenant; ``figures`` and ``changes`` are None for those who may not see them."""
+    """One tenant; ``standing`` is None for those who may not see it. ``inside``: whether the person may enter now."""
 
     tenant: Tenant
-    figures: Figures | None
-    changes: Changes | None
+    standing: Standing | None
     inside: bool
-    """Whether the person may enter now."""
 
 
 class PartnerController(Controller):
@@ -119,14 +115,8 @@ def _home(visit: Visit, wanted: str) -> Response[str]:
     """Figures need no grant: one transaction of two statements per tenant, which read counts and sums, no content."""
     visit.require("tenant:read")
     inside = {place.slug for place in visit.places}
-    rows = []
-    for tenant in map(to_tenant, _tenants(visit, wanted)):
-        figures, changes = _standing(visit, tenant) if visit.may(SEES_FIGURES) else (None, None)
-        rows.append(TenantRowView(tenant=tenant, figures=figures, changes=changes, inside=tenant.slug in inside))
+    tenants = [to_tenant(row) for row in _tenants(visit, wanted)]
+    seen = standings_of(visit.database, visit.actor, tenants) if visit.may(NEEDS) else []
+    standings = {each.tenant.id: each for each in seen}
+    rows = [TenantRowView(tenant=each, standing=standings.get(each.id), inside=each.slug in inside) for each in tenants]
     return visit.page("partner.html", title="Tenants", rows=rows, q=wanted[:80], days=DAYS)
-
-
-def _standing(visit: Visit, tenant: Tenant) -> tuple[Figures, Changes]:
-    counting = Actor(kind=visit.actor.kind, name=visit.actor.name, id=visit.actor.id, person_id=visit.actor.person_id)
-    with transaction(visit.database, tenant, counting, read_only=True) as tx:
-        return read_standing(tx)
