@@ -20,7 +20,8 @@ Cell: TypeAlias = str | int | Decimal | date | datetime | None
 """Text is made safe; a number is written as it is, so that a sheet can add it up; dates and moments are ISO 8601."""
 
 BOM: Final = b"\xef\xbb\xbf"
-MEDIA_TYPE: Final = "text/csv; charset=utf-8"
+MEDIA_TYPE: Final = "text/csv"
+"""The framework adds the character set, as to every text."""
 CHUNK_BYTES: Final = 64 * 1024
 STARTERS: Final = frozenset("=+-@\t\r\n＝＋－＠")
 """What makes a sheet take text for a formula, which could then fetch an address or start a program with what other

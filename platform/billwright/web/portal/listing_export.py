@@ -35,7 +35,7 @@ def export_list(visit: Visit, listing: Listing, asked: Asked) -> Stream:
     spool: IO[bytes] = SpooledTemporaryFile(max_size=MEMORY_BYTES)  # noqa: SIM115 - closed when it is sent
     try:
         with transaction(visit.database, visit.here, visit.actor, trace_id=visit.trace_id) as tx:
-            rows = _write(spool, tx, listing, asked, people)
+            rows = write_file(spool, tx, listing, asked, people)
             told = {"list": listing.name, "filters": asked.filters, "columns": asked.columns, "rows": rows}
             record(tx, "list.exported", "list", None, after=told)
             day = tx.now.date()
@@ -45,7 +45,12 @@ def export_list(visit: Visit, listing: Listing, asked: Asked) -> Stream:
     return csv_stream(f"{listing.name}-{day:%Y-%m-%d}.csv", _chunks(spool))
 
 
-def _write(spool: IO[bytes], tx: Tx, listing: Listing, asked: Asked, people: Mapping[UUID, str]) -> int:
+def write_file(spool: IO[bytes], tx: Tx, listing: Listing, asked: Asked, people: Mapping[UUID, str]) -> int:
+    """Write the list into ``spool`` and return how many rows it has.
+
+    Raises:
+        InputInvalidError: more than ``listing.export_max``.
+    """
     chosen = [column for key in asked.columns if (column := listing.column(key))]
     rows = 0
 
