@@ -15,6 +15,7 @@ from redis import RedisError
 from sqlalchemy import literal, select, update
 from sqlalchemy.exc import DBAPIError
 
+from billwright.jobs.bells import DISPATCHER, BellBroker, ring, wait_for_bell
 from billwright.jobs.claim import Lease, claim, release, release_expired
 from billwright.jobs.failures import classify
 from billwright.jobs.handlers import QUEUES, Handlers
@@ -28,8 +29,11 @@ log = structlog.get_logger("billwright.jobs")
 ACTOR: Final = "do_lease"
 TIME_LIMIT_MS: Final = 600_000
 EXPIRE_EVERY_S: Final = 1.0
-IDLE_S: Final = 0.1
+# Between two rounds, at least and (after one that found nothing, unless a worker rings) at most.
 BUSY_S: Final = 0.03
+IDLE_S: Final = 0.1
+# How often a worker looks into a queue whose bell nobody rings: for messages that a dead worker left behind.
+IDLE_WORKER_MS: Final = 500
 BROKER_AWAY_S: Final = 1.0
 # A worker whose database is away asks again after these pauses; then the lease expires and another round decides.
 DATABASE_AWAY_S: Final = (0.2, 1.0, 2.0, 4.0, 8.0)
@@ -40,7 +44,7 @@ SAID_AGAIN_S: Final = 60.0
 
 def make_broker(redis_url: str, queues: Sequence[str]) -> RedisBroker:
     """A broker that knows ``queues``; no retries of its own: PostgreSQL decides what runs again."""
-    broker = RedisBroker(  # type: ignore[no-untyped-call]  # dramatiq leaves this constructor untyped
+    broker = BellBroker(  # type: ignore[no-untyped-call]  # dramatiq leaves this constructor untyped
         url=redis_url,
         middleware=[TimeLimit(), ShutdownNotifications()],
         heartbeat_timeout=10_000,
@@ -51,14 +55,18 @@ def make_broker(redis_url: str, queues: Sequence[str]) -> RedisBroker:
     return broker
 
 
-def declare_actor(broker: dramatiq.Broker, database: Database, handlers: Handlers, stop: threading.Event) -> None:
-    """Register the one actor on ``broker``. Delivered at least once; a repeat finds the lease done."""
+def declare_actor(broker: RedisBroker, database: Database, handlers: Handlers, stop: threading.Event) -> None:
+    """Register the one actor on ``broker``. Delivered at least once; a repeat finds the lease done.
+
+    The dispatcher is told of work that was done: what follows from it need not wait for its next round.
+    """
 
     @dramatiq.actor(broker=broker, actor_name=ACTOR, time_limit=TIME_LIMIT_MS)
     def _do_lease(lease_id: str) -> None:
         for pause in DATABASE_AWAY_S:
             try:
-                do_lease(database, handlers, UUID(lease_id))
+                if do_lease(database, handlers, UUID(lease_id)):
+                    ring(broker, DISPATCHER)
             except DBAPIError as error:
                 if classify(error) != "transient":
                     raise
@@ -69,11 +77,12 @@ def declare_actor(broker: dramatiq.Broker, database: Database, handlers: Handler
                 return
 
 
-def send(broker: dramatiq.Broker, lease: Lease) -> None:
+def send(broker: RedisBroker, lease: Lease) -> None:
     message: dramatiq.Message[None] = dramatiq.Message(
         queue_name=lease.queue, actor_name=ACTOR, args=(str(lease.id),), kwargs={}, options={}
     )
     broker.enqueue(message)
+    ring(broker, lease.queue)
 
 
 def dispatch_once(database: Database, handlers: Handlers, broker: RedisBroker) -> int:
@@ -130,18 +139,18 @@ def dispatch(
     """
     expire_at = time.monotonic()
     while not stop.is_set():
-        pause = IDLE_S
         try:
             if time.monotonic() >= expire_at:
                 expire_at = time.monotonic() + EXPIRE_EVERY_S
                 expire(database, broker)
                 each_second()
-            if dispatch_once(database, handlers, broker):
-                pause = BUSY_S
+            handed_out = dispatch_once(database, handlers, broker)
+            stop.wait(BUSY_S)
+            if not handed_out:
+                wait_for_bell(broker, DISPATCHER, IDLE_S - BUSY_S)
         except Exception as error:
             log.warning("dispatcher waits", error=_first_line(error))
-            pause = BROKER_AWAY_S
-        stop.wait(pause)
+            stop.wait(BROKER_AWAY_S)
 
 
 def _first_line(error: Exception) -> str:
@@ -166,7 +175,7 @@ class Seldom(logging.Filter):
 
 def work(broker: dramatiq.Broker, queues: Sequence[str], threads: int, stop: threading.Event) -> None:
     """Consume ``queues`` with ``threads`` threads until ``stop``; jobs under way are finished."""
-    worker = dramatiq.Worker(broker, queues=set(queues), worker_threads=threads, worker_timeout=200)
+    worker = dramatiq.Worker(broker, queues=set(queues), worker_threads=threads, worker_timeout=IDLE_WORKER_MS)
     worker.start()
     seldom = Seldom()
     for consumer in worker.consumers.values():

@@ -1,0 +1,114 @@
+"""Bells: who waits for work hears of it at once; a bell that nobody rang or heard loses nothing."""
+
+import threading
+from collections.abc import Iterator, Sequence
+
+import pytest
+from dramatiq.brokers.redis import RedisBroker
+from dramatiq.errors import ConnectionClosed
+from redis import RedisError
+
+from billwright.jobs.bells import DISPATCHER, RINGS_MAX, BellConsumer, bell_key, ring, wait_for_bell
+from billwright.jobs.broker import declare_actor, dispatch_once, make_broker, work
+from billwright.jobs.enqueue import enqueue
+from billwright.jobs.handlers import Handler, Handlers, Job
+from billwright.kernel.actor import SYSTEM
+from billwright.kernel.events import JobSpec
+from billwright.tenancy.database import Database
+from billwright.tenancy.transaction import Tenant, Tx, transaction
+
+QUEUE = "billing"
+LONG_S = 60.0
+NOWHERE = "redis://127.0.0.1:1/0"
+
+
+@pytest.fixture
+def broker(redis_url: str) -> Iterator[RedisBroker]:
+    made = make_broker(redis_url, [QUEUE])
+    made.client.flushdb()
+    yield made
+    made.close()
+    made.client.close()
+
+
+def rings(broker: RedisBroker, name: str) -> int:
+    return int(broker.client.llen(bell_key(broker, name)))
+
+
+def write(database: Database, tenant: Tenant, *keys: str) -> None:
+    with transaction(database, tenant, SYSTEM) as tx:
+        enqueue(tx, [JobSpec(kind="billing.try", key=key) for key in keys])
+
+
+def nothing(_tx: Tx, _jobs: Sequence[Job]) -> None:
+    """A job that is done at once."""
+
+
+HANDLERS = Handlers.of(Handler(kind="billing.try", in_transaction=nothing))
+
+
+def test_a_ring_wakes_one_who_waits_and_is_heard_once(broker: RedisBroker) -> None:
+    heard: list[bool] = []
+    waiting = threading.Thread(target=lambda: heard.append(wait_for_bell(broker, QUEUE, LONG_S)))
+    waiting.start()
+    ring(broker, QUEUE)
+    waiting.join()
+    assert heard == [True]
+    assert not wait_for_bell(broker, QUEUE, 0.01)
+
+
+def test_rings_that_nobody_heard_do_not_pile_up(broker: RedisBroker) -> None:
+    for _ in range(RINGS_MAX * 3):
+        ring(broker, DISPATCHER)
+    assert rings(broker, DISPATCHER) == RINGS_MAX
+
+
+def test_a_lease_handed_out_rings_its_queue(database: Database, tenant: Tenant, broker: RedisBroker) -> None:
+    write(database, tenant, "a", "b")
+    assert dispatch_once(database, HANDLERS, broker) == 2
+    assert rings(broker, QUEUE) == 2
+
+
+def test_a_lease_done_rings_the_dispatcher(database: Database, tenant: Tenant, broker: RedisBroker) -> None:
+    stop = threading.Event()
+    declare_actor(broker, database, HANDLERS, stop)
+    worker = threading.Thread(target=work, args=(broker, [QUEUE], 1, stop))
+    worker.start()
+    try:
+        assert not wait_for_bell(broker, DISPATCHER, 0.01)
+        write(database, tenant, "a")
+        dispatch_once(database, HANDLERS, broker)
+        assert wait_for_bell(broker, DISPATCHER, LONG_S)
+    finally:
+        stop.set()
+        worker.join()
+
+
+def test_an_idle_consumer_wakes_by_the_bell(database: Database, tenant: Tenant, broker: RedisBroker) -> None:
+    consumer = BellConsumer(broker, QUEUE, 1, int(LONG_S * 1000))
+    found: list[object] = []
+    looking = threading.Thread(target=lambda: found.extend((next(consumer), next(consumer))))
+    looking.start()
+    write(database, tenant, "a")
+    dispatch_once(database, HANDLERS, broker)
+    looking.join()
+    assert any(each is not None for each in found)
+
+
+def test_a_full_consumer_leaves_the_bell_to_others(database: Database, tenant: Tenant, broker: RedisBroker) -> None:
+    consumer = BellConsumer(broker, QUEUE, 1, int(LONG_S * 1000))
+    write(database, tenant, "a", "b")
+    dispatch_once(database, HANDLERS, broker)
+    assert next(consumer) is not None
+    assert next(consumer) is None
+    assert rings(broker, QUEUE) == 2
+
+
+def test_while_redis_is_away_ringing_is_no_error_and_waiting_says_so() -> None:
+    away = make_broker(NOWHERE, [QUEUE])
+    ring(away, DISPATCHER)
+    with pytest.raises(RedisError):
+        wait_for_bell(away, DISPATCHER, LONG_S)
+    with pytest.raises(ConnectionClosed):
+        next(BellConsumer(away, QUEUE, 1, 1))
+    away.client.close()
