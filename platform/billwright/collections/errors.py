@@ -39,3 +39,9 @@ class ReminderSentError(ConflictError):
     """The same reminder went out today. Status 409."""
 
     code: ClassVar[str] = "reminder-sent"
+
+
+class ReminderChangedError(ConflictError):
+    """What the reminder would ask for is not what the person saw. Status 409."""
+
+    code: ClassVar[str] = "reminder-changed"

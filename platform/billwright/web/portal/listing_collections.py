@@ -9,6 +9,7 @@ from sqlalchemy import Integer, and_, select, type_coerce
 from billwright.billing.tables import InvoiceRow
 from billwright.canon.local_day import today_of_entity
 from billwright.canon.tables import CustomerRow, LegalEntityRow
+from billwright.collections.debtors import overdue_debtors
 from billwright.kernel.ids import show
 from billwright.receivables.tables import ReceivableRow
 from billwright.tenancy.transaction import Tx
@@ -51,11 +52,12 @@ def _standing(row: Any) -> tuple[str, str]:
     return ("Overdue", "overdue") if row.days_overdue > 0 else ("Open", "quiet")
 
 
-def _beside(_visit: "Visit", tx: Tx) -> Mapping[str, Any]:
+def _beside(visit: "Visit", tx: Tx) -> Mapping[str, Any]:
     return {
         "disputes": queries.open_disputes(tx),
         "reminders": queries.last_reminders(tx),
         "payments": queries.waiting_payments(tx),
+        "debtors": overdue_debtors(tx) if visit.may("reminder:send") else [],
     }
 
 
