@@ -14,6 +14,7 @@ from billwright.audit.tables import AuditEntryRow
 from billwright.canon.tables import CustomerRow, MilestoneRow
 from billwright.extension.canonical import Canonical, Customer, Milestone, SourceMessage
 from billwright.extension.connectors import MappingError, UnknownTypeError
+from billwright.extension.message_types import MessageType, Version
 from billwright.intake.jobs import handlers
 from billwright.intake.queries import count_messages
 from billwright.intake.replay import ReplayReport, replay
@@ -36,15 +37,25 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     factor: int = 1
 
 
+def in_euros(data: dict[str, Any]) -> dict[str, Any]:
+    """From version 1, which counted cents, to version 2."""
+    return {"customer": data["customer"], "amount": str(Decimal(data["cents"]).scaleb(-2))}
+
+
+ORDERS = MessageType(
+    name="crm.order", summary="An order.", versions=(Version(number=1, upcast=in_euros), Version(number=2))
+)
+
+
 class Crm:
     """A connector as a third party would write it, with every fault that it may have."""
 
-    manifest = SimpleNamespace(settings_model=Settings)
+    manifest = SimpleNamespace(settings_model=Settings, message_types=(ORDERS,))
 
     def map_message(self, message: SourceMessage, settings: msgspec.Struct) -> Sequence[Canonical]:
         assert isinstance(settings, Settings)
         data = msgspec.json.decode(message.data)
-        if message.type == "crm.deal":
+        if message.type in {"crm.deal", "crm.order.v2"}:
             amount = Decimal(data["amount"]) * settings.factor
             customer = Customer(ref=data["customer"], name=data["customer"])
             return [customer, Milestone(ref=message.id, contract="K1", number="1", amount=amount, currency="EUR")]
@@ -108,11 +119,34 @@ def test_each_message_is_judged_by_itself(database: Database, tenant: Tenant) ->
     assert all(reason and len(reason) > 30 for reason in reasons)
 
 
+def test_a_connector_sees_old_versions_stepped_up_and_unknown_ones_are_held(database: Database, tenant: Tenant) -> None:
+    orders = [
+        event("crm.order.v1", customer="C1", cents=1050),
+        event("crm.order.v2", customer="C1", amount="2.50"),
+        event("crm.order.v3", customer="C1", total="2.50"),
+    ]
+    feed(database, tenant, *orders)
+    assert states(database, tenant) == {
+        "order.v1": ("applied", None), "order.v2": ("applied", None), "order.v3": ("held", "type"),
+    }  # fmt: skip
+    with transaction(database, tenant, SYSTEM) as tx:
+        assert set(tx.session.scalars(select(MilestoneRow.amount))) == {Decimal("2.50"), Decimal("10.50")}
+        held = select(SourceMessageRow).where(SourceMessageRow.state == "held")
+        row = tx.session.scalars(held).one()
+        assert "knows v1, v2" in (row.reason or "")
+        kept = select(SourceMessageRow.data).where(SourceMessageRow.type == "crm.order.v1")
+        assert tx.session.scalars(kept).one() == {"customer": "C1", "cents": 1050}  # raw, as it came
+
+
 @pytest.mark.parametrize("how", ["not installed", "wrong settings", "maps nothing"])
 def test_without_a_usable_connector_messages_wait(database: Database, tenant: Tenant, how: str) -> None:
-    connectors = {"not installed": {}, "wrong settings": {"crm": Crm()}, "maps nothing": {"crm": object()}}[how]
+    offers: dict[str, dict[str, Any]] = {
+        "not installed": {},
+        "wrong settings": {"crm": Crm()},
+        "maps nothing": {"crm": object()},
+    }
     settings = {"facter": 2} if how == "wrong settings" else {}
-    feed(database, tenant, event("crm.deal", amount="1", customer="C1"), connectors=connectors, settings=settings)
+    feed(database, tenant, event("crm.deal", amount="1", customer="C1"), connectors=offers[how], settings=settings)
     assert states(database, tenant)["deal"][0] == "held"
 
 

@@ -269,7 +269,7 @@ def test_unknown_types_are_kept_and_held_with_a_reason(database: Database, tenan
     known = msgspec.json.encode({k: v for k, v in msgspec.json.decode(second).items() if k != "vendorext"})
     assert store_and_apply(database, tenant, first, known) == {"held": 2}
     reasons = {row.message_id: row.reason for row in stored(database, tenant)}
-    assert "Version 2 of customer" in (reasons["billwright.customer.v2"] or "")
+    assert "Version 2 of billwright.customer" in (reasons["billwright.customer.v2"] or "")
     assert "No mapping" in (reasons["com.crm.deal"] or "")
 
 

@@ -6,6 +6,8 @@ import msgspec
 from msgspec import Meta
 
 from billwright.extension.manifest import Manifest
+from billwright.extension.message_types import MessageType, Version
+from billwright_connectors.agreements import rows
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -42,5 +44,18 @@ MANIFEST: Final = Manifest(
         "invoice_events.jsonl": "signal, payment",
         "documents.jsonl": "evidence",
     },
+    message_types=tuple(
+        MessageType(name=f"agreements.{kind}", summary=summary, versions=(Version(number=1, model=model),))
+        for kind, model, summary in (
+            ("contract", rows.ContractRow, "A row of contracts.jsonl with what its neighbours say."),
+            ("milestone", rows.MilestoneRow, "A milestone as first agreed."),
+            ("amendment", rows.AmendmentRow, "A change of terms."),
+            ("delivery", rows.DeliveryRow, "What was delivered, and for which milestones."),
+            ("evaluation", rows.EvaluationRow, "One decision about a delivery."),
+            ("status_event", rows.StatusEventRow, "A change of a contract's or milestone's status."),
+            ("invoice_event", rows.InvoiceEventRow, "What is said about an invoice: paid, disputed."),
+            ("document", rows.DocumentRow, "A document of the record, by its path."),
+        )
+    ),
     proved_against="the whole public record of 275 agreements",
 )

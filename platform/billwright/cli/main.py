@@ -19,6 +19,7 @@ COMMANDS: Final = {
     "migrate": ("billwright.cli.migrate_command:command", "Bring the database to this release."),
     "partner": ("billwright.cli.partner_command:command", "Create and change partners, make their tokens."),
     "tenant": ("billwright.cli.tenant_command:command", "Create, change, suspend and list tenants."),
+    "message-types": ("billwright.cli.message_types_command:command", "List the messages that can be sent."),
     "servers": ("billwright.cli.servers_command:command", "Run the embedded PostgreSQL and Redis until Ctrl-C."),
     "check-invariants": (
         "billwright.cli.check_invariants_command:command",

@@ -56,6 +56,8 @@ class Contact(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 class Customer(Canonical, frozen=True, kw_only=True):
+    """A party that is billed, with what invoices to it need."""
+
     kind: ClassVar[str] = "customer"
     name: Name
     legal_name: Short = ""
@@ -71,6 +73,8 @@ class Customer(Canonical, frozen=True, kw_only=True):
 
 
 class Project(Canonical, frozen=True, kw_only=True):
+    """Work for one customer; contracts and time belong to it."""
+
     kind: ClassVar[str] = "project"
     name: Name
     customer: Ref
@@ -190,6 +194,8 @@ class Acceptance(Canonical, frozen=True, kw_only=True):
 
 
 class Evidence(Canonical, frozen=True, kw_only=True):
+    """What proves that something was delivered or agreed, by its place or its hash."""
+
     kind: ClassVar[str] = "evidence"
     contract: Ref
     milestones: tuple[Ref, ...] = ()
@@ -214,6 +220,8 @@ class Rate(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 class RateCard(Canonical, frozen=True, kw_only=True):
+    """Prices per hour by role or person, from a day on."""
+
     kind: ClassVar[str] = "rate_card"
     contract: Ref
     currency: CurrencyCode
@@ -221,6 +229,8 @@ class RateCard(Canonical, frozen=True, kw_only=True):
 
 
 class TimeEntry(Canonical, frozen=True, kw_only=True):
+    """Hours of one person on one day; only approved ones are billed."""
+
     kind: ClassVar[str] = "time_entry"
     contract: Ref
     project: Ref | None = None
@@ -240,6 +250,8 @@ class TimeEntry(Canonical, frozen=True, kw_only=True):
 
 
 class Expense(Canonical, frozen=True, kw_only=True):
+    """An amount spent for a customer; only approved ones are billed."""
+
     kind: ClassVar[str] = "expense"
     contract: Ref
     project: Ref | None = None

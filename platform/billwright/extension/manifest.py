@@ -5,6 +5,8 @@ from typing import Literal
 
 import msgspec
 
+from billwright.extension.message_types import MessageType
+
 Capability = Literal["source", "erp", "payment", "bank", "channel", "tax"]
 Authentication = Literal["none", "basic", "api_key", "oauth2", "oauth1", "key_pair", "sftp_key"]
 
@@ -31,3 +33,5 @@ class Manifest:
     reads: dict[str, str] = field(default_factory=dict)
     writes: dict[str, str] = field(default_factory=dict)
     proved_against: str = ""
+    message_types: tuple[MessageType, ...] = ()
+    """Types that ``map_message`` reads. Older versions come to it stepped up to today's."""

@@ -12,7 +12,6 @@ from typing import Annotated, Any, Final, TypeVar
 import msgspec
 from msgspec import Meta
 
-NATIVE: Final = re.compile(r"billwright\.([a-z_]{1,40})\.v([0-9]{1,4})")
 _NO_CONTROL: Final = r"^[^\x00-\x1f\x7f]+$"
 
 Identifier = Annotated[str, Meta(min_length=1, max_length=300, pattern=_NO_CONTROL)]

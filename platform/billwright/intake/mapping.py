@@ -14,6 +14,7 @@ from billwright.canon.check import check_storable
 from billwright.canon.incoming import Incoming
 from billwright.extension.canonical import Canonical, Order, SourceMessage
 from billwright.extension.connectors import MappingError, Source, UnknownTypeError
+from billwright.extension.message_types import MessageTypes, VersionUnknownError
 from billwright.intake.envelope import RefusedError
 from billwright.intake.native import decode_native, is_native, undeclared_unit, unknown_reason
 from billwright.intake.tables import ConnectionRow, SourceMessageRow
@@ -54,6 +55,7 @@ class Held:
 
 Mapped = Sequence[Incoming] | Held
 
+_NO_TYPES: Final = MessageTypes(())
 _NAMES: Final = tuple(name for name in Stored.__slots__ if name != "data")
 
 
@@ -77,6 +79,7 @@ def map_messages(tx: Tx, messages: Sequence[Stored], connectors: Connectors) -> 
 class _Mapper:
     connector: Source | None
     settings: msgspec.Struct | None
+    types: MessageTypes = _NO_TYPES
     problem: str = ""
 
 
@@ -100,7 +103,8 @@ def _mapper(name: str, connector_name: str, raw: Mapping[str, Any], connectors: 
     except msgspec.ValidationError as error:
         problem = f"The settings of the connection {name!r} do not fit its connector: {error}. Correct them and retry."
         return _Mapper(connector=None, settings=None, problem=problem)
-    return _Mapper(connector=connector, settings=settings)
+    types = MessageTypes(connector.manifest.message_types)  # type: ignore[attr-defined]  # Connector too
+    return _Mapper(connector=connector, settings=settings, types=types)
 
 
 def _map_one(tx: Tx, message: Stored, mappers: Mapping[UUID, _Mapper]) -> Mapped:
@@ -112,6 +116,8 @@ def _map_one(tx: Tx, message: Stored, mappers: Mapping[UUID, _Mapper]) -> Mapped
         return Held(reason=str(error), field=error.field)
     except InputInvalidError as error:
         return Held(reason=str(error), field=str(error.facts.get("field")))
+    except VersionUnknownError as error:
+        return Held(reason=str(error), field="type")
     except UnknownTypeError as error:
         return Held(reason=str(error) or unknown_reason(message.type), field="type")
     except Exception as error:  # a third party's mapping may fail in any way; it must not take others with it
@@ -139,8 +145,9 @@ def _objects(tx: Tx, message: Stored, mappers: Mapping[UUID, _Mapper]) -> Sequen
         raise RefusedError(mapper.problem, field=None)
     if mapper is None or mapper.connector is None or mapper.settings is None:
         raise UnknownTypeError(unknown_reason(message.type))
+    stepped_type, data = mapper.types.step_up(message.type, data)
     source_message = SourceMessage(
-        type=message.type,
+        type=stepped_type,
         source=message.source,
         id=message.message_id,
         time=message.time,

@@ -33,7 +33,8 @@ ROOMS_WITH_API: Final = (
     "receivables", "collections", "insight",
 )  # fmt: skip
 MODULES_WITH_API: Final = (
-    "billwright.delivery.webhooks.api", "billwright.delivery.webhooks.api_partner", "billwright_tenants.api",
+    "billwright.intake.api_types", "billwright.delivery.webhooks.api", "billwright.delivery.webhooks.api_partner",
+    "billwright_tenants.api",
     "billwright.web.portal.app",
 )  # fmt: skip
 

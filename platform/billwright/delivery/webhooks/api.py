@@ -156,7 +156,7 @@ class WebhookController(Controller):
         operation_id="switchWebhook",
         summary="Pause or enable a webhook",
         sync_to_thread=True,
-        responses=refusals(404, 422),
+        responses=refusals(404, 409, 422),
     )
     def post_state(
         self,
@@ -177,7 +177,7 @@ class WebhookController(Controller):
         operation_id="rotateWebhookSecret",
         summary="Rotate a webhook's secret",
         sync_to_thread=True,
-        responses=refusals(404),
+        responses=refusals(404, 409, 422),
     )
     def post_secret(
         self,
@@ -198,7 +198,7 @@ class WebhookController(Controller):
         operation_id="testWebhook",
         summary="Send a test event",
         sync_to_thread=True,
-        responses=refusals(404, 409),
+        responses=refusals(404, 409, 422),
     )
     def post_test(
         self,
@@ -247,7 +247,7 @@ class WebhookController(Controller):
         operation_id="skipWebhookEvents",
         summary="Skip what waits",
         sync_to_thread=True,
-        responses=refusals(404, 422),
+        responses=refusals(404, 409, 422),
     )
     def post_skip(
         self,

@@ -116,7 +116,7 @@ class PartnerWebhookController(Controller):
         operation_id="switchPartnerWebhook",
         summary="Pause or enable a partner's webhook",
         sync_to_thread=True,
-        responses=refusals(404, 422),
+        responses=refusals(404, 409, 422),
     )
     def post_state(
         self,
@@ -138,7 +138,7 @@ class PartnerWebhookController(Controller):
         operation_id="rotatePartnerWebhookSecret",
         summary="Rotate the secret of a partner's webhook",
         sync_to_thread=True,
-        responses=refusals(404),
+        responses=refusals(404, 409, 422),
     )
     def post_secret(
         self,
