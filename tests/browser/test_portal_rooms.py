@@ -27,7 +27,10 @@ def room_pages(portal: Portal, slug: str) -> dict[str, str]:
         "customers": "customers", "customers-none": "customers?q=zz", "contracts": "contracts",
         "contracts-waiting": "contracts?which=waiting", "work": "work", "work-time": "work/time",
         "work-expenses": "work/expenses", "work-milestones": "work/milestones?billing=waiting",
-        "work-none": "work/time?reason=no_rate",
+        "work-none": "work/time?reason=no_rate", "settings": "settings", "settings-terms": "settings/terms",
+        "settings-brand": "settings/brand", "settings-approvals": "settings/approvals", "settings-rules": "settings/rules",
+        "settings-reminders": "settings/reminders", "settings-people": "settings/people",
+        "settings-history": "settings/history", "settings-you": "settings/you",
     }  # fmt: skip
     pages |= {f"customer-{ref.lower()}": f"customers/{identifier}" for ref, identifier in customers.items()}
     pages |= {f"contract-{ref.lower()}": f"contracts/{identifier}" for ref, identifier in contracts.items()}

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from html import unescape
 from typing import Any
 
 import pytest
@@ -42,6 +43,13 @@ class Person:
 
 
 LogIn = Callable[..., Person]
+
+
+def text_of(page: str) -> str:
+    """What a reader sees of the page's main part, in one line, with plain spaces and without entities."""
+    main = re.sub(r"^[^>]*>", "", page.partition("<main")[2].partition("</main>")[0])
+    seen = re.sub(r"<svg.*?</svg>|<[^>]+>", " ", main, flags=re.DOTALL)
+    return " ".join(unescape(seen).replace("\u00a0", " ").split())
 
 
 @pytest.fixture

@@ -16,8 +16,11 @@ from billwright.web.portal.login_pages import LoginController, LogoutController
 from billwright.web.portal.outside_pages import OutsideController
 from billwright.web.portal.partner_pages import PartnerController
 from billwright.web.portal.problem_page import problem_page
+from billwright.web.portal.reminder_pages import ReminderController
 from billwright.web.portal.reports_pages import ReportController
 from billwright.web.portal.room_pages import RoomController
+from billwright.web.portal.settings_pages import SettingsController
+from billwright.web.portal.settings_people import PeopleController, YouController
 from billwright.web.portal.work_pages import WorkController
 
 CONTROLLERS: Final[tuple[type[Controller], ...]] = (
@@ -31,6 +34,10 @@ CONTROLLERS: Final[tuple[type[Controller], ...]] = (
     CustomerController,
     ContractController,
     WorkController,
+    SettingsController,
+    PeopleController,
+    YouController,
+    ReminderController,
     ReportController,
     TodayController,
     PartnerController,

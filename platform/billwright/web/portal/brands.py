@@ -39,9 +39,8 @@ def tenant_brand(tenant: TenantRow, partner: PartnerRow) -> Brand:
     return brand_of(to_tenant(tenant), partner.brand, tenant.brand)
 
 
-@cache
-def stylesheet(brand: Brand) -> str:
-    """The brand as custom properties, light and dark; everything else in the style sheets is derived from these."""
+def palettes(brand: Brand) -> tuple[dict[str, str], dict[str, str]]:
+    """The portal's colours, light and dark, by the names of their custom properties."""
     rail = mix(brand.primary, "#0b0e13", 45)
     rail_dark = mix(brand.primary, "#0e1116", 82)
     dark = dark_palette(brand)
@@ -71,6 +70,13 @@ def stylesheet(brand: Brand) -> str:
         "rail-active": mix(rail_dark, WHITE, 10),
         "paper": dark["paper"],
     }
+    return light, night
+
+
+@cache
+def stylesheet(brand: Brand) -> str:
+    """The brand as custom properties, light and dark; everything else in the style sheets is derived from these."""
+    light, night = palettes(brand)
     fixed = {"radius": f"{brand.radius_px}px", "family": FAMILIES[brand.font], "brand-primary": brand.primary}
     return (
         f":root{{{_properties({**fixed, **light})}}}\n"

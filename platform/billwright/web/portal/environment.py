@@ -183,6 +183,12 @@ def unbranded(text: str) -> str:
     return text.replace(NATIVE, "")
 
 
+def in_fours(value: str) -> str:
+    """An IBAN as people read it, in groups of four."""
+    text = value.replace(" ", "")
+    return " ".join(text[place : place + 4] for place in range(0, len(text), 4))
+
+
 def short_hash(value: str) -> Markup:
     return Markup('<code title="{}">{}</code>').format(value, value[:12])
 
@@ -212,7 +218,8 @@ def portal_environment() -> Environment:
         lstrip_blocks=True,
     )
     filters = (
-        money, money_text, day, number, unit_price, price, ago, due, status, plain, sentence, who, unbranded, short_hash, change,
+        money, money_text, day, number, unit_price, price, ago, due, status, plain, sentence, who, unbranded, short_hash,
+        in_fours, change,
         cell,
     )  # fmt: skip
     env.filters.update({each.__name__: each for each in filters})

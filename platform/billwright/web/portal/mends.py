@@ -36,7 +36,7 @@ ON_CONTRACT: Final = {
 ELSEWHERE: Final = {
     "contract_unknown": Mend("See held messages", "messages?status=held"),
     "customer_unknown": Mend("See held messages", "messages?status=held"),
-    "unknown_currency": Mend("See declared rates", "settings#settlement"),
+    "unknown_currency": Mend("See declared rates", "settings/terms#settlement"),
     "legal_entity_unknown": Mend("See legal entities", "settings"),
     "time_not_approved": Mend("See time to be approved", "work/time?status=submitted"),
     "expense_not_approved": Mend("See expenses to be approved", "work/expenses?status=submitted"),

@@ -36,6 +36,7 @@ ROOMS: Final = (
     Room("collections", "Collections", "collections", "hand-coins", ("receivable:read",)),
     Room("reports", "Reports", "reports", "chart-column", ("report:read",)),
     Room("connectors", "Connectors", "connectors", "plug", ("connection:read",), "failed"),
+    Room("settings", "Settings", "settings", "settings"),
     # What came in, what went out, and who did what: records, below a line.
     Room("messages", "Messages", "messages", "inbox", ("message:read",), "held", record=True),
     Room("mailbox", "Mailbox", "mailbox", "mail", ("mailbox:read",), record=True),

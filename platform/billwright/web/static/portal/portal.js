@@ -98,6 +98,9 @@
     }
   });
 
+  // On a phone the tabs scroll: the one that is open is in sight.
+  document.querySelector(".tabs [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+
   // A form that opens: the first field is ready to be typed in.
   document.addEventListener(
     "toggle",
