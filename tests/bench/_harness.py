@@ -1,8 +1,10 @@
 """What the benches share: servers, a tenant ready to bill, processes, and the one JSON line."""
 
+import argparse
 import json
 import os
 import resource
+import socket
 import statistics
 import subprocess
 import sys
@@ -32,6 +34,23 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 ROOT = Path(__file__).parents[2]
 MASTER_KEY = "bench-master-key-of-no-worth-0123456789"
+
+
+def parse(doc: str | None, n: int | None, *, pairs: int = 5) -> argparse.Namespace:
+    """The command line of a bench: ``n``, ``more`` (what else its page names), ``pairs``, ``synthetic``."""
+    parser = argparse.ArgumentParser(description=doc)
+    parser.add_argument("n", nargs="?", type=int, default=n, metavar="N")
+    parser.add_argument("more", nargs="*")
+    parser.add_argument("--pairs", type=int, default=pairs, help="runs of ours and of the baseline, in turn")
+    parser.add_argument("--synthetic", action="store_true", help="our own input, even where the real record lies")
+    return parser.parse_args()
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 @contextmanager

@@ -27,6 +27,7 @@ from billwright.web.composition import spine_handlers
 from billwright_tenants.apply import apply_blueprint
 
 FACTS_BATCH: Final = 500
+LOOK_S: Final = 0.02  # looking more often would take the time of what is looked at
 OPEN: Final = ("queued", "retry", "leased")
 
 
@@ -63,7 +64,7 @@ class Firm:
         start = time.perf_counter()
         for at in range(0, len(work.acceptances), batch):
             self._store(work, "acceptances", at, batch)
-        wait_for(lambda: self.numbered() >= wanted, what="issuing", within_s=within_s)
+        wait_for(lambda: self.numbered() >= wanted, what="issuing", within_s=within_s, pause_s=LOOK_S)
         seconds = time.perf_counter() - start
         for code, total in work.totals.items():
             self.expected[code] = self.expected.get(code, Decimal(0)) + total

@@ -7,6 +7,7 @@ lines say ``"input": "synthetic"``. Copies have identifiers of their own; texts,
 import random
 import tempfile
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC
 from decimal import Decimal
@@ -93,13 +94,21 @@ class RecordInput:
         return tuple(case for case in found if case.decisions)
 
 
-def read_input() -> RecordInput:
-    """The record where it lies beside the project, else one of our own."""
-    if RECORD.is_dir():
-        return read_folder(RECORD, "record")
+def read_input(*, synthetic: bool) -> RecordInput:
+    """The record where it lies beside the project; else, or if ``synthetic``, one of our own."""
+    with record_folder(synthetic=synthetic) as (folder, kind):
+        return read_folder(folder, kind)
+
+
+@contextmanager
+def record_folder(*, synthetic: bool) -> Iterator[tuple[Path, str]]:
+    """The folder and what it is, ``record`` or ``synthetic``; the latter goes away afterwards."""
+    if RECORD.is_dir() and not synthetic:
+        yield RECORD, "record"
+        return
     with tempfile.TemporaryDirectory(prefix="billwright-bench-record-") as made:
         write_record(Path(made))
-        return read_folder(Path(made), "synthetic")
+        yield Path(made), "synthetic"
 
 
 def read_folder(folder: Path, kind: str) -> RecordInput:

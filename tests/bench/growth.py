@@ -5,19 +5,17 @@ Run: ``make bench NAME=growth`` (``N=5000``: the largest number that come togeth
 worker. With the default N the curve is drawn to docs/performance/growth.svg; a second argument names another file.
 """
 
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from bench._floor import Floor, floor_of
-from bench._harness import ROOT, make_partner, median, processes, servers, tell
+from bench._harness import ROOT, make_partner, median, parse, processes, servers, tell
 from bench._issuing import Firm
 from bench._plot import Panel, Series, draw
 from bench._record_input import RecordInput, read_input, work_of
 
 N = 5_000
-PAIRS = 5
 BATCH = 100
 WARM_UP = 50
 HISTORY_STEP = 2_000  # so many at a time: identifiers and texts of all of them would fill the memory
@@ -40,12 +38,13 @@ class Bench:
     record: RecordInput
     floor: Floor
     make_firm: Callable[[], Firm]
+    pairs: int
 
     def together(self, n: int) -> Point:
         """``n`` invoices in tenants without any history."""
         work = work_of(self.record.cases, n, run="run")
         pairs = []
-        for _ in range(PAIRS):
+        for _ in range(self.pairs):
             firm = self.make_firm()
             firm.learn(work)
             self.floor.empty()
@@ -61,7 +60,7 @@ class Bench:
         if history > self.floor.made:
             self.floor.fill(history - self.floor.made)
         pairs = []
-        for _ in range(PAIRS):
+        for _ in range(self.pairs):
             work = work_of(self.record.cases, n, run=f"r{firm.numbered()}")
             firm.learn(work)
             pairs.append((firm.issue(work, BATCH) / work.invoices, self.floor.run(work) / work.invoices))
@@ -88,16 +87,15 @@ class Bench:
         return Point(history if history else n, mine * 1000, theirs * 1000)
 
 
-def measure(n: int) -> tuple[list[Point], list[Point]]:
+def measure(record: RecordInput, n: int, pairs: int) -> tuple[list[Point], list[Point]]:
     """Points by number that come together, and by history."""
     sizes = sorted({max(1, n // part) for part in (20, 10, 5, 1)} | {max(1, 2 * n // 5)})
-    record = read_input()
     commands = (["dispatcher"], ["worker", "--threads", "2"])
     with servers() as (settings, database):
         assert settings.database_url is not None
         partner = make_partner(database)
         with floor_of(settings.database_url) as floor, processes(settings, *commands):
-            bench = Bench(record, floor, lambda: Firm.make(database, partner, record))
+            bench = Bench(record, floor, lambda: Firm.make(database, partner, record), pairs)
             warm = bench.make_firm()
             work = work_of(record.cases, min(WARM_UP, n), run="warm")
             warm.learn(work)
@@ -115,9 +113,10 @@ def panel(title: str, axis: str, points: list[Point]) -> Panel:
 
 
 def main() -> None:
-    n = int(sys.argv[1]) if len(sys.argv) > 1 else N
-    together, histories = measure(n)
-    path = Path(sys.argv[2]) if len(sys.argv) > 2 else DRAWN if n == N else None
+    given = parse(__doc__, N)
+    n = given.n
+    together, histories = measure(read_input(synthetic=given.synthetic), n, given.pairs)
+    path = Path(given.more[0]) if given.more else DRAWN if n == N else None
     if path is not None:
         left = panel("Invoices that come together", "invoices", together)
         right = panel(f"{max(1, n // 10):,} more beside a history", "invoices that the tenant has already", histories)

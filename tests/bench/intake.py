@@ -19,17 +19,15 @@ from pathlib import Path
 import httpx
 import psycopg
 
-from bench._harness import make_partner, make_tenant, median, processes, servers, tell, wait_for
+from bench._harness import free_port, make_partner, make_tenant, median, parse, processes, servers, tell, wait_for
 from bench._record_input import RecordInput, Template, read_input
 from billwright.identity.make_token import make_token
 from billwright.kernel.actor import SYSTEM
 from billwright.kernel.ids import new_id
 from billwright.kernel.settings import Settings
 
-PAIRS = 5
 BATCH = 100
 CLIENTS = 4
-PORT, BARE_PORT = 8798, 8799
 
 
 def bodies(templates: Sequence[Template], n: int) -> list[bytes]:
@@ -74,18 +72,19 @@ def both_servers(settings: Settings) -> Iterator[tuple[str, str]]:
             "CREATE TABLE public.bare (id uuid PRIMARY KEY, source text, message_id text, type text, subject text,"
             " time timestamptz, data jsonb, received_at timestamptz, UNIQUE (source, message_id))"
         )
+    port, bare_port = free_port(), free_port()
     script = str(Path(__file__).with_name("_bare_app.py"))
-    bare = subprocess.Popen([sys.executable, script, settings.database_url, str(BARE_PORT)])
+    bare = subprocess.Popen([sys.executable, script, settings.database_url, str(bare_port)])
     try:
-        with processes(replace(settings, port=PORT), ["api"]):
-            wait_for(lambda: alive(PORT, "/health/live") and alive(BARE_PORT, "/alive"), what="both servers")
-            yield f"http://127.0.0.1:{PORT}/v1/messages", f"http://127.0.0.1:{BARE_PORT}/messages"
+        with processes(replace(settings, port=port), ["api"]):
+            wait_for(lambda: alive(port, "/health/live") and alive(bare_port, "/alive"), what="both servers")
+            yield f"http://127.0.0.1:{port}/v1/messages", f"http://127.0.0.1:{bare_port}/messages"
     finally:
         bare.terminate()
         bare.wait()
 
 
-def measure(urls: tuple[str, str], token: str, record: RecordInput, form: str, n: int) -> None:
+def measure(urls: tuple[str, str], token: str, record: RecordInput, form: str, n: int, *, pairs_run: int) -> None:
     """Print the line of one form of the messages."""
     templates = record.templates if form == "source" else record.native
 
@@ -94,7 +93,7 @@ def measure(urls: tuple[str, str], token: str, record: RecordInput, form: str, n
         return mine, theirs
 
     run(min(n, 1_000))  # warm
-    pairs = [run(n) for _ in range(PAIRS)]
+    pairs = [run(n) for _ in range(pairs_run)]
     tell(
         "intake",
         input=record.kind,
@@ -111,8 +110,8 @@ def measure(urls: tuple[str, str], token: str, record: RecordInput, form: str, n
 
 
 def main() -> None:
-    n = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
-    record = read_input()
+    given = parse(__doc__, 10_000)
+    record = read_input(synthetic=given.synthetic)
     with servers() as (settings, database):
         tenant = make_tenant(database, make_partner(database))
         token = make_token(
@@ -121,7 +120,7 @@ def main() -> None:
         ).secret  # fmt: skip
         with both_servers(settings) as urls:
             for form in ("source", "native"):
-                measure(urls, token, record, form, n)
+                measure(urls, token, record, form, given.n, pairs_run=given.pairs)
 
 
 if __name__ == "__main__":

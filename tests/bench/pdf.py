@@ -137,8 +137,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("pages", nargs="?", default="1,5", help="comma-separated numbers of pages")
     parser.add_argument("--pairs", type=int, default=5)
+    parser.add_argument("--synthetic", action="store_true", help="our own input, even where the real record lies")
     given = parser.parse_args()
-    record = read_input()
+    record = read_input(synthetic=given.synthetic)
     lines = billed_lines(record)
     for pages in given.pages.split(","):
         figures = measure(record.kind, lines, int(pages), given.pairs)

@@ -6,16 +6,13 @@ deliveries are known before. Baseline, on the same server in alternating runs: a
 rows of the same invoices in one transaction each, on one connection.
 """
 
-import sys
-
 from bench._floor import Floor, floor_of
-from bench._harness import make_partner, median, processes, servers, tell
+from bench._harness import make_partner, median, parse, processes, servers, tell
 from bench._issuing import Firm
 from bench._record_input import RecordInput, Work, read_input, work_of
 from billwright.kernel.settings import Settings
 from billwright.tenancy.database import Database
 
-PAIRS = 5
 WARM_UP = 50
 GOALS = {True: 0.10, False: 0.25}
 ELSEWHERE = {"Tryton milestone invoicing": "0.9-2.3", "Odoo": "2.3-5.7"}  # on this kind of machine, not run here
@@ -29,14 +26,15 @@ def ours(database: Database, partner: str, record: RecordInput, work: Work, batc
 
 
 def measure(
-    settings: Settings, database: Database, floor: Floor, record: RecordInput, work: Work, *, workers: int, batch: int
-) -> None:
+    settings: Settings, database: Database, floor: Floor, record: RecordInput, work: Work,
+    *, workers: int, batch: int, pairs_run: int,
+) -> None:  # fmt: skip
     """Print the line of one configuration."""
     partner = make_partner(database)
     commands = [["dispatcher"], *([["worker", "--threads", "2"]] * workers)]
     with processes(settings, *commands):
         ours(database, partner, record, work_of(record.cases, min(WARM_UP, work.invoices), run="warm"), batch)
-        pairs = [(ours(database, partner, record, work, batch), floor.run(work)) for _ in range(PAIRS)]
+        pairs = [(ours(database, partner, record, work, batch), floor.run(work)) for _ in range(pairs_run)]
     tell(
         "pipeline",
         input=record.kind,
@@ -55,15 +53,17 @@ def measure(
 
 
 def main() -> None:
-    n = int(sys.argv[1]) if len(sys.argv) > 1 else 2000
-    record = read_input()
-    work = work_of(record.cases, n, run="run")
+    given = parse(__doc__, 2_000)
+    record = read_input(synthetic=given.synthetic)
+    work = work_of(record.cases, given.n, run="run")
     with servers() as (settings, database):
         assert settings.database_url is not None
         with floor_of(settings.database_url) as floor:
-            for batch in [int(each) for each in sys.argv[2:]] or (1, 100):
+            for batch in [int(each) for each in given.more] or (1, 100):
                 for workers in (1, 2):
-                    measure(settings, database, floor, record, work, workers=workers, batch=batch)
+                    measure(
+                        settings, database, floor, record, work, workers=workers, batch=batch, pairs_run=given.pairs
+                    )
 
 
 if __name__ == "__main__":

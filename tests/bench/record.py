@@ -6,8 +6,6 @@ of 20, and nothing else. Each run must bill what the oracle of the import's test
 sum of each currency; else the bench ends in failure.
 """
 
-import sys
-import tempfile
 import time
 from collections import Counter
 from decimal import Decimal
@@ -16,14 +14,11 @@ from typing import Any
 
 import psycopg
 
-from bench._harness import make_partner, median, servers, tell
-from bench._record_input import RECORD, RecordInput, limited, read_input
-from bench._synthetic_record import write_record
+from bench._harness import make_partner, median, parse, servers, tell
+from bench._record_input import RecordInput, limited, read_folder, record_folder
 from billwright.cli.import_command import run_import
 from billwright.cli.importing import SHUFFLED_BATCH
 from billwright.kernel.canonical_json import encode
-
-PAIRS = 5
 
 
 def bare(connection: psycopg.Connection[Any], rows: list[tuple[str, str]]) -> float:
@@ -99,14 +94,10 @@ def measure(record: RecordInput, folder: Path, limit: int | None, pairs: int) ->
 
 
 def main() -> None:
-    limit = int(sys.argv[1]) if len(sys.argv) > 1 else None
-    record = read_input() if limit is None else limited(read_input(), limit)
-    with tempfile.TemporaryDirectory(prefix="billwright-bench-record-") as made:
-        folder = RECORD
-        if record.kind != "record":
-            folder = Path(made)
-            write_record(folder)
-        measure(record, folder, limit, PAIRS)
+    given = parse(__doc__, None)
+    with record_folder(synthetic=given.synthetic) as (folder, kind):
+        record = read_folder(folder, kind)
+        measure(record if given.n is None else limited(record, given.n), folder, given.n, given.pairs)
 
 
 if __name__ == "__main__":

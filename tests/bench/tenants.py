@@ -9,13 +9,12 @@ tenants, so that caches help neither side.
 import hashlib
 import itertools
 import statistics
-import sys
 import time
 from dataclasses import replace
 
 import httpx
 
-from bench._harness import make_partner, make_tenant, median, processes, servers, tell, wait_for
+from bench._harness import free_port, make_partner, make_tenant, median, parse, processes, servers, tell, wait_for
 from bench._record_input import read_input
 from billwright.extension.folders import TenantSeed
 from billwright.identity.make_token import make_token
@@ -26,7 +25,6 @@ from billwright.tenancy.transaction import Tenant
 
 FEW = 10
 REQUESTS = 600
-PORT = 8797
 
 
 def make_supplier(database: Database, partner: str, seed: TenantSeed) -> Tenant:
@@ -39,7 +37,7 @@ def make_supplier(database: Database, partner: str, seed: TenantSeed) -> Tenant:
     }  # fmt: skip
     brand = {
         "name": seed.name, "slug": slug, "font": ("sans", "serif")[digest[3] % 2], "radius_px": digest[4] % 25,
-        "primary": "#" + bytes(part // 2 for part in digest[:3]).hex(),  # dark enough to read white text on
+        "primary": "#" + bytes(part // 3 for part in digest[:3]).hex(),  # dark enough to read white text on
     }  # fmt: skip
     return make_tenant(
         database, partner, tenant={"slug": slug, "name": seed.name}, brand=brand, legal_entities=[entity]
@@ -65,8 +63,9 @@ def p95_ms(client: httpx.Client, tokens: list[str]) -> float:
 
 
 def main() -> None:
-    many = int(sys.argv[1]) if len(sys.argv) > 1 else 500
-    record = read_input()
+    given = parse(__doc__, 500)
+    many = given.n
+    record = read_input(synthetic=given.synthetic)
     with servers() as (settings, database):
         partner = make_partner(database)
         provisioning, tokens = [], []
@@ -75,11 +74,11 @@ def main() -> None:
             tenant = make_supplier(database, partner, seed)
             provisioning.append(time.perf_counter() - start)
             tokens.append(token_of(database, tenant))
-        here = replace(settings, port=PORT)
-        with processes(here, ["api"]), httpx.Client(base_url=f"http://127.0.0.1:{PORT}", timeout=30) as client:
+        here = replace(settings, port=free_port())
+        with processes(here, ["api"]), httpx.Client(base_url=f"http://127.0.0.1:{here.port}", timeout=30) as client:
             wait_for(lambda: _alive(client), what="the API")
             p95_ms(client, tokens)  # warm, and every schema touched once
-            pairs = [(p95_ms(client, tokens[:FEW]), p95_ms(client, tokens)) for _ in range(5)]
+            pairs = [(p95_ms(client, tokens[:FEW]), p95_ms(client, tokens)) for _ in range(given.pairs)]
     tell(
         "tenants",
         input=record.kind,
