@@ -14,8 +14,10 @@ from standardwebhooks.webhooks import Webhook
 
 from billwright.intake.api import CONTROLLERS
 from billwright.intake.tables import SourceMessageRow
+from billwright.jobs.enqueue import enqueue
 from billwright.kernel.actor import SYSTEM
 from billwright.kernel.clock import SetClock
+from billwright.kernel.events import JobSpec
 from billwright.tenancy.database import Database
 from billwright.tenancy.secrets import seal
 from billwright.tenancy.transaction import Tenant, transaction
@@ -248,3 +250,16 @@ def test_the_description_shows_the_bodies(client: Client) -> None:
     assert [each["name"] for each in described["/v1/messages"]["get"]["parameters"]] == [
         "limit", "cursor", "state", "type", "source",
     ]  # fmt: skip
+
+
+def test_a_full_intake_answers_429_and_says_when_to_come_again(
+    client: Client, token: str, database: Database, tenant: Tenant
+) -> None:
+    with transaction(database, tenant, SYSTEM) as tx:
+        full = (JobSpec(kind="intake.apply", key=f"a{n}", payload={"message_ids": []}) for n in range(5_000))
+        enqueue(tx, full)
+    answer = post(client, token, CUSTOMER)
+    assert (answer.status_code, answer.headers["retry-after"]) == (429, "10")
+    assert answer.json()["type"] == "/problems/intake-full"
+    with transaction(database, tenant, SYSTEM) as tx:
+        assert tx.session.scalars(select(SourceMessageRow.id)).all() == []

@@ -144,7 +144,7 @@ class MessageController(Controller):
         summary="Send messages",
         sync_to_thread=True,
         operation_class=_JsonBody,
-        responses=_RESULTS | refusals(409, 413, 422),
+        responses=_RESULTS | refusals(409, 413, 422, 429),
     )
     def store(
         self,
@@ -259,7 +259,7 @@ class HookController(Controller):
         status_code=202,
         sync_to_thread=True,
         operation_class=_JsonBody,
-        responses=_RESULTS | refusals(413, 422),
+        responses=_RESULTS | refusals(413, 422, 429),
         security=[],
     )
     def receive(

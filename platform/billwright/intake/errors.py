@@ -1,6 +1,6 @@
 """Refusals of whole requests. Single items are refused in their results instead."""
 
-from billwright.kernel.errors import ConflictError, InputInvalidError
+from billwright.kernel.errors import ConflictError, DomainError, InputInvalidError
 
 
 class BatchTooLargeError(InputInvalidError):
@@ -19,3 +19,9 @@ class ReplayTooLargeError(ConflictError):
     """More messages in the range than one replay may hold. HTTP 409."""
 
     code = "replay-too-large"
+
+
+class IntakeFullError(DomainError):
+    """More deliveries wait than the tenant's plan lets wait; ``retry_after_s`` says when to come again. HTTP 429."""
+
+    code = "intake-full"

@@ -44,6 +44,7 @@ def receive_hook(
         BodyMalformedError: signed, but no JSON.
         BatchTooLargeError: more than 1,000 events.
         TenantSuspendedError: signed, but the tenant is suspended.
+        IntakeFullError: signed, but too much waits already; come again later.
     """
     tenant, connection, secrets = _find(database, address, master_key)
     name = verify(secrets, headers, body, database.clock.now())

@@ -22,6 +22,7 @@ from billwright.intake.envelope import (
 )
 from billwright.intake.errors import BatchTooLargeError
 from billwright.intake.native import Units, decode_native, is_native, undeclared_unit
+from billwright.intake.pressure import check_room
 from billwright.intake.tables import ConnectionRow, SourceMessageRow
 from billwright.jobs.enqueue import enqueue
 from billwright.kernel.actor import Actor
@@ -137,6 +138,7 @@ def store_messages(
         PermissionDeniedError: the actor may not write messages.
         BatchTooLargeError: more than 1,000 items.
         TenantSuspendedError: nothing is taken for a suspended tenant.
+        IntakeFullError: too much waits already; come again later.
     """
     actor.require("message:write")
     results, items = read_events(raw_events)
@@ -181,7 +183,13 @@ def store_in(
     channel: Channel,
     connection: Connection | None = None,
 ) -> None:
-    """Store in the caller's transaction and add to ``results``. Five statements at most."""
+    """Store in the caller's transaction and add to ``results``. Six statements at most.
+
+    Raises:
+        IntakeFullError: too much waits already; what comes from folders and imports waits in its own place.
+    """
+    if channel in {"api", "webhook"}:
+        check_room(tx)
     firsts = _firsts(_allowed(tx, items, results), results)
     if not firsts:
         return

@@ -8,14 +8,15 @@ from typing import Final
 from uuid import UUID
 
 from billwright.jobs import queries
-from billwright.jobs.handlers import Handlers
+from billwright.jobs.handlers import Handler, Handlers
+from billwright.jobs.plans import plan_of
 from billwright.kernel.actor import SYSTEM
 from billwright.kernel.ids import new_id
 from billwright.tenancy.database import Database
 from billwright.tenancy.transaction import control_transaction
 
-PER_TENANT: Final = 100  # leases of one tenant and queue per round (K in the design)
-OUT_MAX: Final = 400  # jobs under way per queue; the rest waits in PostgreSQL, where it is safe and fair
+PER_TENANT: Final = 100  # jobs of one tenant and queue per round (K in the design), times its plan's weight
+OUT_MAX: Final = 400  # leases under way per queue; the rest waits in PostgreSQL, where it is safe and fair
 # Leases under way of one tenant and batched kind. While two are being done, what comes in the meantime gathers to one
 # larger batch instead of many small ones: under load the cost per job falls by itself.
 BATCHES_OUT_MAX: Final = 2
@@ -39,35 +40,55 @@ def claim(
 ) -> list[Lease]:
     """Lease what is due and return the leases; an empty list when there is nothing to do."""
     with control_transaction(database, SYSTEM) as tx:
-        out = queries.leases_out(tx.session)
-        jobs_out: Counter[str] = Counter()
-        batches_out: Counter[tuple[UUID, str]] = Counter()
-        for each in out:
-            jobs_out[each.queue] += each.jobs
-            batches_out[each.tenant_id, each.kind] += each.leases
+        room = _Room(out_max, queries.leases_out(tx.session))
         due = queries.due_jobs(
             tx.session, tx.now, per_tenant=per_tenant, kinds=handlers.by_kind, queues=queues, tenant_id=tenant_id
         )
-        groups: dict[tuple[UUID, str], list[queries.DueJob]] = defaultdict(list)
+        groups: dict[tuple[UUID, str], list[list[queries.DueJob]]] = defaultdict(list)
         for job in due:
-            if jobs_out[job.queue] < out_max:
-                jobs_out[job.queue] += 1
-                groups[job.tenant_id, job.kind].append(job)
+            parts, handler = groups[job.tenant_id, job.kind], handlers.by_kind[job.kind]
+            if parts and len(parts[-1]) < handler.batch_max:
+                parts[-1].append(job)
+            elif room.take(job, handler):
+                parts.append([job])
         leases: list[Lease] = []
         grants: list[tuple[UUID, UUID, datetime]] = []
-        for (tenant, kind), jobs in groups.items():
-            handler = handlers.by_kind[kind]
-            until = queries.lease_until(tx.now, handler.lease_s)
-            for start in range(0, len(jobs), handler.batch_max):
-                if handler.batch_max > 1 and batches_out[tenant, kind] >= BATCHES_OUT_MAX:
-                    break
-                batches_out[tenant, kind] += 1
-                part = jobs[start : start + handler.batch_max]
+        for (_, kind), parts in groups.items():
+            until = queries.lease_until(tx.now, handlers.by_kind[kind].lease_s)
+            for part in parts:
                 lease = Lease(new_id(), part[0].queue, len(part))
                 leases.append(lease)
                 grants.extend((job.id, lease.id, until) for job in part)
         queries.lease(tx.session, tx.now, grants)
     return leases
+
+
+class _Room:
+    """How many leases may still be handed out: per queue, per tenant and queue by its plan, and per tenant and kind."""
+
+    def __init__(self, out_max: int, out: Sequence[queries.Out]) -> None:
+        self._out_max = out_max
+        self._queues: Counter[str] = Counter()
+        self._tenants: Counter[tuple[UUID, str]] = Counter()
+        self._kinds: Counter[tuple[UUID, str]] = Counter()
+        for each in out:
+            self._queues[each.queue] += each.leases
+            self._tenants[each.tenant_id, each.queue] += each.leases
+            self._kinds[each.tenant_id, each.kind] += each.leases
+
+    def take(self, job: queries.DueJob, handler: Handler) -> bool:
+        """Whether there is room for one more lease; it is taken then."""
+        leases_max = handler.leases_max or (BATCHES_OUT_MAX if handler.batch_max > 1 else None)
+        if (
+            self._queues[job.queue] >= self._out_max
+            or self._tenants[job.tenant_id, job.queue] >= plan_of(job.plan).leases
+            or (leases_max is not None and self._kinds[job.tenant_id, job.kind] >= leases_max)
+        ):
+            return False
+        self._queues[job.queue] += 1
+        self._tenants[job.tenant_id, job.queue] += 1
+        self._kinds[job.tenant_id, job.kind] += 1
+        return True
 
 
 def release_expired(database: Database) -> int:

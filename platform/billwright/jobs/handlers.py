@@ -36,6 +36,7 @@ class Handler:
     ``in_transaction`` handlers get up to ``batch_max`` jobs of one tenant and their work commits together with ``done``;
     when a batch raises, its jobs run again one by one, so that a bad one harms no other. ``outside`` handlers act on other
     systems: they open their own transactions around the act (intent, act, outcome) and must be safe to run twice.
+    ``leases_max``: how many leases of one tenant may be under way, where its plan's share would be too many.
     """
 
     kind: str
@@ -44,6 +45,7 @@ class Handler:
     batch_max: int = 1
     attempts_max: int = 8
     lease_s: int = 60
+    leases_max: int | None = None
 
     def __post_init__(self) -> None:
         assert (self.in_transaction is None) != (self.outside is None), self.kind

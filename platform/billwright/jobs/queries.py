@@ -11,12 +11,15 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from billwright.jobs.handlers import Job
+from billwright.jobs.plans import PLANS
 from billwright.kernel.errors import NotFoundError
 from billwright.tenancy.transaction import Tenant
 
 # One index probe per (queue, tenant) that has waiting jobs, then at most K of each: a tenant's backlog of any length
-# costs another tenant nothing. Reads control.job by ix_job_due. A wish is due by its tenant's clock, another try in real
-# time: a sandbox clock that stands would never let it happen. Kinds that this version cannot do stay for one that can.
+# costs another tenant nothing. They take turns, as many at a time as their plan weighs: where a round has no room for all,
+# nobody's old backlog pushes another's only job out. Reads control.job by ix_job_due. A wish is due by its tenant's clock,
+# another try in real time: a sandbox clock that stands would never let it happen. Kinds that this version cannot do stay for
+# one that can.
 DUE: Final = text(
     """
     WITH RECURSIVE line AS (
@@ -28,20 +31,24 @@ DUE: Final = text(
              WHERE state IN ('queued', 'retry') AND (queue, tenant_id) > (line.queue, line.tenant_id)
              ORDER BY queue, tenant_id LIMIT 1) next
     )
-    SELECT due.id, due.tenant_id, due.kind, due.queue
+    SELECT due.id, due.tenant_id, due.kind, due.queue, tenant.plan
       FROM line
       JOIN control.tenant ON tenant.id = line.tenant_id AND tenant.state = 'active'
+      LEFT JOIN unnest(CAST(:plans AS text[]), CAST(:weights AS bigint[])) AS plan (name, weight) ON plan.name = tenant.plan
      CROSS JOIN LATERAL (
         SELECT id, tenant_id, kind, queue, priority, run_at FROM control.job
          WHERE state IN ('queued', 'retry') AND queue = line.queue AND tenant_id = line.tenant_id
            AND run_at <= greatest(tenant.clock_at, :now)
            AND run_at <= CASE state WHEN 'retry' THEN :now ELSE coalesce(tenant.clock_at, :now) END
            AND kind = ANY(CAST(:kinds AS text[]))
-         ORDER BY priority DESC, run_at LIMIT :per_tenant
+         ORDER BY priority DESC, run_at LIMIT :per_tenant * coalesce(plan.weight, 1)
          FOR UPDATE SKIP LOCKED) due
      WHERE (CAST(:queues AS text[]) IS NULL OR due.queue = ANY(CAST(:queues AS text[])))
        AND (CAST(:tenant AS uuid) IS NULL OR due.tenant_id = CAST(:tenant AS uuid))
-     ORDER BY due.priority DESC, due.run_at, due.id
+     ORDER BY due.priority DESC,
+              (row_number() OVER (PARTITION BY due.queue, due.tenant_id, due.priority ORDER BY due.run_at, due.id) - 1)
+                / coalesce(plan.weight, 1),
+              due.run_at, due.id
     """
 )
 _LEASE: Final = text(
@@ -135,6 +142,7 @@ class DueJob:
     tenant_id: UUID
     kind: str
     queue: str
+    plan: str
 
 
 def due_jobs(
@@ -146,7 +154,10 @@ def due_jobs(
     queues: Sequence[str] | None = None,
     tenant_id: UUID | None = None,
 ) -> list[DueJob]:
-    """Lock and return what may run: at most ``per_tenant`` jobs of each tenant and queue, people's actions first."""
+    """Lock and return what may run: at most ``per_tenant`` jobs of each tenant and queue, times its plan's weight.
+
+    People's actions first, then tenants in turn, each oldest first.
+    """
     parameters = due_parameters(now, per_tenant=per_tenant, kinds=kinds, queues=queues, tenant_id=tenant_id)
     return [DueJob(*row) for row in session.execute(DUE, parameters)]
 
@@ -160,8 +171,15 @@ def due_parameters(
     tenant_id: UUID | None = None,
 ) -> dict[str, Any]:
     """What ``DUE`` asks for."""
-    wanted = list(queues) if queues else None
-    return {"now": now, "per_tenant": per_tenant, "kinds": sorted(kinds), "queues": wanted, "tenant": tenant_id}
+    return {
+        "now": now,
+        "per_tenant": per_tenant,
+        "kinds": sorted(kinds),
+        "queues": list(queues) if queues else None,
+        "tenant": tenant_id,
+        "plans": list(PLANS),
+        "weights": [plan.weight for plan in PLANS.values()],
+    }
 
 
 def lease(session: Session, now: datetime, grants: Sequence[tuple[UUID, UUID, datetime]]) -> None:

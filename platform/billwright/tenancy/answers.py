@@ -43,6 +43,7 @@ REFUSALS: Final[Mapping[int, str]] = {
     404: "There is nothing here under that identifier, or not for this caller.",
     409: "The object is in a state in which this cannot be done, or changed since the caller saw it.",
     413: "The body is too large; send it in smaller parts.",
+    429: "More of this caller's requests wait than may wait; `Retry-After` says when to come again.",
     422: "A field or parameter is wrong; the document names it.",
 }
 

@@ -23,6 +23,7 @@ def to_tenant(row: TenantRow) -> Tenant:
         role=row.role_name,
         state=row.state,
         clock_at=row.clock_at,
+        plan=row.plan,
     )
 
 

@@ -32,6 +32,7 @@ class Tenant:
     role: str
     state: str = "active"
     clock_at: datetime | None = None
+    plan: str = "standard"
 
     def __post_init__(self) -> None:
         if not SCHEMA_NAME.fullmatch(self.schema) or not ROLE_NAME.fullmatch(self.role):  # security: not an assert

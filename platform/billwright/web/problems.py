@@ -31,6 +31,7 @@ STATUS: Final[Mapping[type[kernel.DomainError], int]] = {
     identity.LoginFailedError: 401,
     intake.BatchTooLargeError: 413,
     intake.BodyMalformedError: 400,
+    intake.IntakeFullError: 429,
     documents.DocumentDamagedError: 503,
 }
 """A subclass without a line of its own has the status of its nearest base; a test finds those that have none at all."""
@@ -69,7 +70,7 @@ def problem_of(error: Exception, sent_names: Mapping[str, str] | None = None) ->
             status=status,
             detail=str(error),
             facts={name: value for name, value in error.facts.items() if value is not None},
-            headers=_challenge(status),
+            headers=_challenge(status) | _later(error),
         )
     if isinstance(error, ValidationException):
         return _invalid(error, sent_names or {})
@@ -83,6 +84,11 @@ def problem_of(error: Exception, sent_names: Mapping[str, str] | None = None) ->
 
 def _challenge(status: int) -> dict[str, str]:
     return {"WWW-Authenticate": "Bearer"} if status == HTTPStatus.UNAUTHORIZED else {}
+
+
+def _later(error: kernel.DomainError) -> dict[str, str]:
+    wait_s = error.facts.get("retry_after_s")
+    return {} if wait_s is None else {"Retry-After": str(wait_s)}
 
 
 def _http(error: HTTPException) -> Problem:

@@ -47,7 +47,7 @@ def handlers(courier: Courier, post: Post, mails: MailRenderer) -> list[Handler]
 
     return [
         Handler(kind=ADOPT, outside=copy),
-        Handler(kind=DELIVER, outside=send, lease_s=600),
+        Handler(kind=DELIVER, outside=send, lease_s=600, leases_max=4),
         Handler(kind=PROBE, outside=probe, lease_s=120),
         Handler(kind=NOTICE, outside=notice, attempts_max=20, lease_s=300),
     ]
