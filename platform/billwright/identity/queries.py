@@ -114,23 +114,20 @@ def _live_grant(person_id: Any, now: datetime) -> ColumnElement[bool]:
 
 
 def _places(now: datetime) -> ScalarSelect[Any]:
-    """Tenants that the person of the outer query may enter now, by name, as one value."""
+    """Tenants that the person of the outer query may enter now, by membership or a live grant, by name, as one value."""
     tenant = aliased(TenantRow)
-    allowed = and_(tenant.partner_id == PersonRow.partner_id, _may_enter(tenant.id, PersonRow.id, now))
+    # Said to both selects: one that is two levels down would take all persons, not the one of the session.
+    member = select(MembershipRow.tenant_id).where(
+        MembershipRow.person_id == PersonRow.id, MembershipRow.ended_at.is_(None)
+    )
+    granted = select(AccessGrantRow.tenant_id).where(
+        AccessGrantRow.person_id == PersonRow.id, AccessGrantRow.revoked_at.is_(None), AccessGrantRow.expires_at > now
+    )
+    own = or_(tenant.id.in_(member.correlate(PersonRow)), tenant.id.in_(granted.correlate(PersonRow)))
+    allowed = and_(tenant.partner_id == PersonRow.partner_id, own)
     pairs = aggregate_order_by(func.jsonb_build_array(tenant.slug, tenant.name), tenant.name, tenant.id)
     query = select(func.jsonb_agg(pairs)).where(allowed)
     return query.correlate(PersonRow).scalar_subquery()
-
-
-def _may_enter(tenant_id: Any, person_id: Any, now: datetime) -> ColumnElement[bool]:
-    """By membership or by a live grant."""
-    member = select(MembershipRow.tenant_id).where(
-        MembershipRow.person_id == person_id, MembershipRow.ended_at.is_(None)
-    )
-    granted = select(AccessGrantRow.tenant_id).where(
-        AccessGrantRow.person_id == person_id, AccessGrantRow.revoked_at.is_(None), AccessGrantRow.expires_at > now
-    )
-    return or_(tenant_id.in_(member), tenant_id.in_(granted))
 
 
 def tenant_with_rights(
@@ -170,13 +167,3 @@ def roles_of(session: Session, person_id: UUID, tenant_id: UUID | None) -> froze
         MembershipRow.ended_at.is_(None),
     )
     return frozenset(session.scalars(query))
-
-
-def tenants_of_person(session: Session, person: Person, now: datetime) -> list[TenantRow]:
-    """Tenants that the person may enter now, by membership or by a live grant, by name."""
-    query = (
-        select(TenantRow)
-        .where(TenantRow.partner_id == person.partner_id, _may_enter(TenantRow.id, person.id, now))
-        .order_by(TenantRow.name, TenantRow.id)
-    )
-    return list(session.scalars(query))
