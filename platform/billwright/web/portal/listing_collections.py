@@ -10,6 +10,7 @@ from billwright.billing.tables import InvoiceRow
 from billwright.canon.local_day import today_of_entity
 from billwright.canon.tables import CustomerRow, LegalEntityRow
 from billwright.collections.debtors import overdue_debtors
+from billwright.collections.remind import policy_of
 from billwright.kernel.ids import show
 from billwright.receivables.tables import ReceivableRow
 from billwright.tenancy.transaction import Tx
@@ -57,7 +58,7 @@ def _beside(visit: "Visit", tx: Tx) -> Mapping[str, Any]:
         "disputes": queries.open_disputes(tx),
         "reminders": queries.last_reminders(tx),
         "payments": queries.waiting_payments(tx),
-        "debtors": overdue_debtors(tx) if visit.may("reminder:send") else [],
+        "debtors": overdue_debtors(tx) if visit.may("reminder:send") and policy_of(tx) else [],
     }
 
 
@@ -85,7 +86,7 @@ COLLECTIONS: Final = Listing(
             key="due", label="Due", kind="day", wide=False, sort=Sort(ReceivableRow.due_on, date),
             value=lambda row: row.ReceivableRow.due_on,
         ),
-        Column(key="state", label="State", kind="status", wide=False, value=_standing),
+        Column(key="state", label="State", kind="status", under=True, value=_standing),
         Column(key="days_late", label="Days late", kind="number", value=_days_late),
         Column(
             key="total", label="Total", kind="money",

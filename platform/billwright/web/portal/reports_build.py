@@ -54,7 +54,7 @@ def stall_report(stages: Sequence[Stage], words: Words) -> Report:
         Bar(
             label=each.label,
             path=words.part("stall", each.name),
-            text=f"{span(each.median)}, slowest tenth {span(each.slowest)}" if each.median is not None else "not met",
+            text=_took(each),
             solid=share((each.median or timedelta()) // timedelta(seconds=1), most),
             mark=share(each.slowest // timedelta(seconds=1), most) if each.slowest is not None else None,
         )
@@ -82,6 +82,13 @@ def stall_report(stages: Sequence[Stage], words: Words) -> Report:
         else [],
         tables=[Table(caption="Time per stage", header=header, rows=rows)],
     )
+
+
+def _took(each: Stage) -> str:
+    if each.median is None:
+        return "not met"
+    half, slowest = span(each.median), span(each.slowest)
+    return half if half == slowest else f"{half}, slowest tenth {slowest}"
 
 
 def _stall_answer(stages: Sequence[Stage]) -> str:
