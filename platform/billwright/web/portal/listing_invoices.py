@@ -183,7 +183,7 @@ UNBILLED: Final = Listing(
             key="kind", label="Kind", default=False,
             value=lambda row: words.ITEM_KINDS.get(row.BillableItemRow.kind, row.BillableItemRow.kind),
         ),
-        Column(key="why", label="Why it waits", wide=False, value=_why),
+        Column(key="why", label="Why it waits", under=True, value=_why),
         Column(key="owner", label="Owner", value=_owner),
         Column(
             key="since", label="Waits since", kind="moment", value=lambda row: row.BillableItemRow.waiting_since,
