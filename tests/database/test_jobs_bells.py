@@ -37,14 +37,14 @@ def rings(broker: RedisBroker, name: str) -> int:
 
 def write(database: Database, tenant: Tenant, *keys: str) -> None:
     with transaction(database, tenant, SYSTEM) as tx:
-        enqueue(tx, [JobSpec(kind="billing.try", key=key) for key in keys])
+        enqueue(tx, [JobSpec(kind="billing.ring", key=key) for key in keys])
 
 
 def nothing(_tx: Tx, _jobs: Sequence[Job]) -> None:
     """A job that is done at once."""
 
 
-HANDLERS = Handlers.of(Handler(kind="billing.try", in_transaction=nothing))
+HANDLERS = Handlers.of(Handler(kind="billing.ring", in_transaction=nothing))
 
 
 def test_a_ring_wakes_one_who_waits_and_is_heard_once(broker: RedisBroker) -> None:

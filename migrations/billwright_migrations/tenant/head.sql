@@ -994,3 +994,19 @@ ALTER TABLE signal ADD COLUMN earlier_makers UUID[] DEFAULT '{}' NOT NULL;
 ALTER TABLE time_entry ADD COLUMN earlier_makers UUID[] DEFAULT '{}' NOT NULL;
 
 UPDATE alembic_version SET version_num='0005' WHERE alembic_version.version_num = '0004';
+
+-- Running upgrade 0005 -> 0006
+
+CREATE TABLE breaker (
+    key TEXT NOT NULL, 
+    failures BIGINT NOT NULL, 
+    times_opened BIGINT NOT NULL, 
+    opened_at TIMESTAMP WITH TIME ZONE, 
+    retry_at TIMESTAMP WITH TIME ZONE, 
+    probe_until TIMESTAMP WITH TIME ZONE, 
+    reason TEXT, 
+    updated_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    CONSTRAINT pk_breaker PRIMARY KEY (key)
+);
+
+UPDATE alembic_version SET version_num='0006' WHERE alembic_version.version_num = '0005';

@@ -70,7 +70,7 @@ def mail_handlers(post: Post, renderer: MailRenderer) -> list[Handler]:
     def mail(tenant: Tenant, job: Job) -> None:
         mail_reminder(post, renderer, tenant, job.uuid("reminder_id"), trace_id=job.trace_id)
 
-    return [Handler(kind=MAIL, outside=mail, attempts_max=20, lease_s=300)]
+    return [Handler(kind=MAIL, outside=mail, attempts_max=20, lease_s=300, breaker=lambda _job: "mail")]
 
 
 def handlers(post: Post, renderer: MailRenderer) -> list[Handler]:

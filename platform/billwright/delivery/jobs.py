@@ -16,6 +16,8 @@ from billwright.tenancy.database import Database
 from billwright.tenancy.transaction import Tenant
 
 PEOPLE_FIRST: Final = 10
+MAIL: Final = "mail"
+"""The breaker of the mail server."""
 
 
 def open_post(database: Database, store: FileStore, smtp_url: str | None) -> Post:
@@ -31,7 +33,7 @@ def handlers(post: Post, renderer: MailRenderer) -> list[Handler]:
     def mail(tenant: Tenant, job: Job) -> None:
         mail_invoice(post, renderer, tenant, job.uuid("invoice_id"), trace_id=job.trace_id)
 
-    return [Handler(kind="connectors.mail", outside=mail, attempts_max=20, lease_s=300)]
+    return [Handler(kind="connectors.mail", outside=mail, attempts_max=20, lease_s=300, breaker=lambda _job: MAIL)]
 
 
 def on_invoice_rendered(event: InvoiceRendered) -> list[JobSpec]:

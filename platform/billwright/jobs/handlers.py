@@ -37,6 +37,7 @@ class Handler:
     when a batch raises, its jobs run again one by one, so that a bad one harms no other. ``outside`` handlers act on other
     systems: they open their own transactions around the act (intent, act, outcome) and must be safe to run twice.
     ``leases_max``: how many leases of one tenant may be under way, where its plan's share would be too many.
+    ``breaker`` names the other system that an outside job calls: see ``jobs/breaker.py``.
     """
 
     kind: str
@@ -46,6 +47,7 @@ class Handler:
     attempts_max: int = 8
     lease_s: int = 60
     leases_max: int | None = None
+    breaker: Callable[[Job], str] | None = None
 
     def __post_init__(self) -> None:
         assert (self.in_transaction is None) != (self.outside is None), self.kind

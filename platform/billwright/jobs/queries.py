@@ -87,7 +87,8 @@ _BACK: Final = text(
             SELECT 1 FROM control.job other WHERE other.tenant_id = job.tenant_id AND other.key = job.key
                AND other.state IN ('queued', 'retry')) THEN 'done' ELSE :state END,
         run_at = :run_at, lease_id = NULL, leased_until = NULL, error_class = :error_class, error = :error,
-        traceback = :traceback, request = :request, response = :response, updated_at = :now
+        traceback = :traceback, request = :request, response = :response, updated_at = :now,
+        attempts = attempts - CASE WHEN CAST(:uncounted AS boolean) THEN 1 ELSE 0 END
      WHERE id = :id AND lease_id = :lease AND state = 'leased'
     """
 )
@@ -218,8 +219,9 @@ def mark_done(session: Session, now: datetime, tenant_id: UUID, lease_id: UUID, 
 
 
 def give_back(session: Session, now: datetime, lease_id: UUID, job_id: UUID, **columns: Any) -> None:
-    """End a failed attempt: ``state`` retry or dead, with ``run_at`` and what went wrong."""
-    defaults = {"error_class": None, "error": None, "traceback": None, "request": None, "response": None}
+    """End a failed attempt: ``state`` retry or dead, with ``run_at`` and what went wrong. ``uncounted``: it was none."""
+    defaults: dict[str, Any] = dict.fromkeys(("error_class", "error", "traceback", "request", "response"))
+    defaults["uncounted"] = False
     _return_to_line(session, _BACK, {**defaults, **columns, "now": now, "lease": lease_id, "id": job_id})
 
 

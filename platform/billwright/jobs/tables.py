@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from billwright.tenancy.base import ControlBase
+from billwright.tenancy.base import ControlBase, TenantBase
 
 WAITING = text("state IN ('queued', 'retry')")
 
@@ -46,4 +46,20 @@ class JobRow(ControlBase):
     response: Mapped[str | None]
     trace_id: Mapped[str | None]
     created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+
+
+class BreakerRow(TenantBase):
+    """How another system answers this tenant. Open since ``opened_at``; asked again at ``retry_at``, by one job until
+    ``probe_until``. ``times_opened`` in a row makes the pauses longer.
+    """
+
+    __tablename__ = "breaker"
+    key: Mapped[str] = mapped_column(primary_key=True)
+    failures: Mapped[int]
+    times_opened: Mapped[int]
+    opened_at: Mapped[datetime | None]
+    retry_at: Mapped[datetime | None]
+    probe_until: Mapped[datetime | None]
+    reason: Mapped[str | None]
     updated_at: Mapped[datetime]

@@ -7,6 +7,7 @@ import structlog
 from sqlalchemy import literal, update
 
 from billwright.jobs import queries
+from billwright.jobs.breaker import NOT_ANSWERED, Breaker
 from billwright.jobs.failures import judge
 from billwright.jobs.handlers import Handler, Handlers, Job
 from billwright.jobs.tables import JobRow
@@ -55,7 +56,7 @@ def _attempt(
     ids = [job.id for job in jobs]
     try:
         if handler.outside is not None:
-            handler.outside(tenant, jobs[0])
+            _act(database, tenant, handler, jobs[0])
             with control_transaction(database, SYSTEM) as tx:
                 done = queries.mark_done(tx.session, tx.now, tenant.id, lease_id, ids)
             if done != len(ids):  # the act stands, and whoever has the job now finds it done: handlers look first
@@ -77,6 +78,25 @@ def _attempt(
     return 1
 
 
+def _act(database: Database, tenant: Tenant, handler: Handler, job: Job) -> None:
+    """The call to another system, through its breaker where the handler names one."""
+    assert handler.outside is not None
+    if handler.breaker is None:
+        handler.outside(tenant, job)
+        return
+    breaker = Breaker(database, tenant, handler.breaker(job), handler.kind)
+    breaker.enter()
+    try:
+        handler.outside(tenant, job)
+    except NOT_ANSWERED as error:
+        breaker.failed(error)
+        raise
+    except Exception:
+        breaker.answered()
+        raise
+    breaker.answered()
+
+
 def _record_failure(
     database: Database, tenant: Tenant, handler: Handler, lease_id: UUID, job: Job, error: Exception
 ) -> None:
@@ -95,6 +115,7 @@ def _record_failure(
             traceback=verdict.traceback,
             request=verdict.request,
             response=verdict.response,
+            uncounted=verdict.failure == "later",
         )
     if verdict.failure == "later":
         return

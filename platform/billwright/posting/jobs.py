@@ -36,7 +36,10 @@ def handlers(books: Books) -> list[Handler]:
         connection = str(job.payload["connection"])
         post_invoice(books, tenant, job.uuid("invoice_id"), connection, trace_id=job.trace_id)
 
-    return [Handler(kind="connectors.post", outside=post, attempts_max=20, lease_s=300)]
+    def system(job: Job) -> str:
+        return f"connection:{job.payload['connection']}"
+
+    return [Handler(kind="connectors.post", outside=post, attempts_max=20, lease_s=300, breaker=system)]
 
 
 SUBSCRIBED_INLINE: Final[Mapping[type[DomainEvent], Sequence[Callable[[Any, Any], None]]]] = {

@@ -1,0 +1,124 @@
+"""A breaker per tenant and other system: when it does not answer, jobs wait instead of hammering, one probe asks, all go on.
+
+Closed: everybody calls. After ``FAILURES_MAX`` failures in a row it is open: jobs go back into the line until ``retry_at``.
+Then it is half open: one job probes; if it is answered, whatever the answer says, the breaker is closed and what waited is
+due at once. Times are real ones: a sandbox's clock means nothing to the other side.
+"""
+
+import random
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final
+
+from sqlalchemy import or_, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from billwright.audit.record import record
+from billwright.extension.connectors import ThrottledError, TransientError
+from billwright.jobs.failures import LaterError
+from billwright.jobs.tables import BreakerRow, JobRow
+from billwright.kernel.actor import SYSTEM
+from billwright.tenancy.database import Database
+from billwright.tenancy.transaction import Tenant, Tx, transaction
+
+FAILURES_MAX: Final = 3
+PAUSES_S: Final = (15, 30, 60, 120, 300, 600)
+JITTER: Final = 0.2
+PROBE_FOR: Final = timedelta(seconds=120)
+"""How long nobody else probes: longer than a call may take, so that only a crash outlasts it."""
+NOT_ANSWERED: Final = (TransientError, ThrottledError, ConnectionError, TimeoutError)
+
+
+@dataclass(slots=True)
+class Breaker:
+    """One call through the breaker of ``key`` (``connection:tryton``, ``mail``): enter, act, then say how it went."""
+
+    database: Database
+    tenant: Tenant
+    key: str
+    kind: str
+    """Of the jobs that wait for it."""
+    _troubled: bool = field(default=False, init=False)
+
+    def enter(self) -> None:
+        """Pass, perhaps as the probe.
+
+        Raises:
+            LaterError: it is open; when to ask again.
+        """
+        now = self.database.clock.now()
+        with transaction(self.database, self.tenant, SYSTEM) as tx:
+            row = tx.session.get(BreakerRow, self.key)
+            if row is None or row.failures == 0:
+                return
+            self._troubled = True
+            if row.opened_at is None:
+                return
+            if row.retry_at is not None and row.retry_at > now:
+                raise LaterError(f"{self.key} does not answer: {row.reason}", at=row.retry_at)
+            free = or_(BreakerRow.probe_until.is_(None), BreakerRow.probe_until <= now)
+            statement = update(BreakerRow).where(BreakerRow.key == self.key, free).values(probe_until=now + PROBE_FOR)
+            if tx.session.scalars(statement.returning(BreakerRow.key)).one_or_none() is None:
+                raise LaterError(f"{self.key} is being asked whether it answers again.", at=now + timedelta(seconds=5))
+
+    def failed(self, error: Exception) -> None:
+        """It did not answer, or asked to be left alone."""
+        now = self.database.clock.now()
+        asked = timedelta(seconds=error.retry_after_s) if isinstance(error, ThrottledError) else timedelta(0)
+        with transaction(self.database, self.tenant, SYSTEM) as tx:
+            row = _count(tx, self.key, now)
+            row.reason, row.probe_until = str(error)[:500], None
+            if row.failures < FAILURES_MAX and not asked:
+                return
+            if row.opened_at is None:
+                row.opened_at = now
+                record(tx, "breaker.opened", "breaker", None, after={"key": self.key, "reason": row.reason})
+            elif row.retry_at is not None and row.retry_at > now:
+                return  # another call of the same moment said so already
+            row.times_opened += 1
+            row.retry_at = now + max(asked, _pause(row.times_opened))
+
+    def answered(self) -> None:
+        """It answered, be it with a refusal: close, and let go on what waits. One transaction only after trouble."""
+        if not self._troubled:
+            return
+        now = self.database.clock.now()
+        with transaction(self.database, self.tenant, SYSTEM) as tx:
+            row = tx.session.scalars(select(BreakerRow).where(BreakerRow.key == self.key).with_for_update()).one()
+            was_open = row.opened_at is not None
+            row.failures = row.times_opened = 0
+            row.opened_at = row.retry_at = row.probe_until = row.reason = None
+            row.updated_at = now
+            if was_open:
+                record(tx, "breaker.closed", "breaker", None, after={"key": self.key})
+                waiting = update(JobRow).where(
+                    JobRow.tenant_id == self.tenant.id,
+                    JobRow.kind == self.kind,
+                    JobRow.state == "retry",
+                    JobRow.error_class.in_(("later", "transient", "throttled")),
+                    JobRow.run_at > now,
+                )
+                tx.session.execute(waiting.values(run_at=now).execution_options(synchronize_session=False))
+
+
+def open_breakers(tx: Tx) -> list[BreakerRow]:
+    """What does not answer this tenant now, longest first."""
+    query = select(BreakerRow).where(BreakerRow.opened_at.is_not(None)).order_by(BreakerRow.opened_at)
+    return list(tx.session.scalars(query))
+
+
+def _count(tx: Tx, key: str, now: datetime) -> BreakerRow:
+    """The breaker's row, locked, one failure further."""
+    fresh = {"key": key, "failures": 1, "times_opened": 0, "updated_at": now}
+    statement = insert(BreakerRow).values([fresh])
+    statement = statement.on_conflict_do_update(
+        index_elements=["key"],
+        set_={"failures": BreakerRow.failures + 1, "updated_at": now},
+    )
+    tx.session.execute(statement)
+    return tx.session.scalars(select(BreakerRow).where(BreakerRow.key == key).with_for_update()).one()
+
+
+def _pause(times: int) -> timedelta:
+    seconds = PAUSES_S[min(times, len(PAUSES_S)) - 1]
+    return timedelta(seconds=seconds * random.uniform(1 - JITTER, 1 + JITTER))  # noqa: S311  # jitter, not a secret
