@@ -21,7 +21,7 @@ from billwright.web.portal.app import CONTROLLERS, problem_page
 from billwright.web.services import Services
 from support.http import PASSWORD, People, client_of, settings_for
 from support.pipeline import AUTOMATIC, Firm
-from support.visitors import counted_statements
+from support.visitors import counted_statements, text_of
 
 HTML = {"accept": "text/html"}
 HOME_STATEMENTS = 2
@@ -76,11 +76,6 @@ def staff(firm: Firm, people: People, tmp_path: Path) -> Iterator[Staff]:
         context.__exit__(None, None, None)
 
 
-def said(page: str) -> str:
-    seen = re.sub(r"<svg.*?</svg>|<[^>]+>", " ", page.partition("<main")[2], flags=re.DOTALL)
-    return " ".join(seen.replace("\u00a0", " ").split())
-
-
 def test_the_home_tells_how_each_tenant_stands_and_what_changed(firm: Firm, staff: Staff) -> None:
     page = staff("support").get("/", headers=HTML).text
     for expected in (
@@ -91,11 +86,11 @@ def test_the_home_tells_how_each_tenant_stands_and_what_changed(firm: Firm, staf
         "1 invoice, EUR 10,000.00 issued of Acme Consulting",
         "1 day",
     ):
-        assert expected in said(page), (expected, said(page))
+        assert expected in text_of(page), (expected, text_of(page))
     assert "Client SA" not in page
     assert "Held Ltd" not in page
     firm.clock.moment += timedelta(hours=24)
-    assert "Nothing was issued, paid, held or disputed" in said(staff("operator").get("/", headers=HTML).text)
+    assert "Nothing was issued, paid, held or disputed" in text_of(staff("operator").get("/", headers=HTML).text)
 
 
 def test_a_tenant_more_costs_two_statements_more(firm: Firm, staff: Staff, make_tenant: Callable[..., Tenant]) -> None:
@@ -131,13 +126,13 @@ def test_the_switcher_has_only_tenants_that_this_person_may_enter(
 def test_a_suspended_tenant_is_still_seen_to_stand_somewhere(firm: Firm, staff: Staff) -> None:
     with control_transaction(firm.database, SYSTEM) as tx:
         tx.session.execute(update(TenantRow).where(TenantRow.id == firm.tenant.id).values(state="suspended"))
-    page = said(staff("support").get("/", headers=HTML).text)
+    page = text_of(staff("support").get("/", headers=HTML).text)
     assert "Suspended" in page
     assert "exceptions of Acme Consulting" in page
 
 
 def test_figures_are_for_those_who_may_see_health(staff: Staff) -> None:
-    page = said(staff("billing").get("/", headers=HTML).text)
+    page = text_of(staff("billing").get("/", headers=HTML).text)
     assert "not shown to your role" in page
     assert "EUR" not in page
     assert "What changed" not in page

@@ -99,7 +99,9 @@ def _stall_answer(stages: Sequence[Stage]) -> str:
     parts = []
     if ours:
         worst = max(ours, key=lambda each: each.median or timedelta())
-        parts.append(f"Longest in “{worst.label}”: {span(worst.median)} for half of them.")
+        quick = (worst.median or timedelta()) < timedelta(minutes=1)
+        longest = f"Longest in “{worst.label}”: {span(worst.median)} for half of them."
+        parts.append("Half of the invoices took less than a minute in every stage." if quick else longest)
     if waits:
         fullest = max(waits, key=lambda each: each.now)
         parts.append(f"Most wait now in “{fullest.label}”: {fullest.now}.")
@@ -184,10 +186,13 @@ def _unbilled_answer(found: Sequence[Unbilled], words: Words) -> str:
             approved, waits = sums.setdefault(each.currency, [0, 0])
             waiting = each.state == "waiting"
             sums[each.currency] = [approved + (0 if waiting else each.minor), waits + (each.minor if waiting else 0)]
-    return " ".join(
-        f"{words.money(approved, currency)} is approved and not issued, {words.money(waits, currency)} waits."
+    said = [
+        (f"{words.money(approved, currency)} is approved and not issued" if approved else "")
+        + (", " if approved and waits else "")
+        + (f"{words.money(waits, currency)} waits" if waits else "")
         for currency, (approved, waits) in sums.items()
-    )
+    ]
+    return " ".join(f"{each}." for each in said if each) or "No amount is known yet of what waits."
 
 
 def paid_report(found: Sequence[Paid], words: Words) -> Report:
@@ -245,10 +250,18 @@ def paid_report(found: Sequence[Paid], words: Words) -> Report:
 
 
 def _paid_answer(each: Paid) -> str:
-    outstanding = f"{each.dso} days of sales in {each.currency} are outstanding" if each.dso is not None else ""
-    half = f"half of the invoices paid were paid within {each.median_days} days" if each.median_days is not None else ""
+    outstanding = f"DSO is {_days(each.dso)} in {each.currency}" if each.dso is not None else ""
+    half = f"half of what was paid came within {_days(each.median_days)}" if each.median_days is not None else ""
     said = "; ".join(part for part in (outstanding, half) if part)
     return f"{said[:1].upper()}{said[1:]}." if said else f"Nothing was billed in {each.currency} in the last 90 days."
+
+
+def _days(number: int) -> str:
+    return f"{number} day" if number == 1 else f"{number} days"
+
+
+def _invoices(number: int) -> str:
+    return f"{number} invoice" if number == 1 else f"{number} invoices"
 
 
 def clean_report(weeks: Sequence[Week], causes: Mapping[str, int], words: Words) -> Report:
@@ -268,7 +281,7 @@ def clean_report(weeks: Sequence[Week], causes: Mapping[str, int], words: Words)
         Bar(
             label=_cause(code),
             path=words.part("clean", code),
-            text=f"{number} invoice" if number == 1 else f"{number} invoices",
+            text=_invoices(number),
             hatched=share(number, max(causes.values())),
         )
         for code, number in causes.items()
@@ -300,15 +313,12 @@ def clean_report(weeks: Sequence[Week], causes: Mapping[str, int], words: Words)
         ),
     ]
     issued, clean = sum(each.issued for each in weeks), sum(each.clean for each in weeks)
-    answer = (
-        f"{percent(clean, issued)} % of {issued} invoices of the last 90 days were right at first."
-        if issued
-        else NOTHING
-    )
+    share_clean = f"{percent(clean, issued)} % right at first, of {_invoices(issued)} issued in the last 90 days."
+    answer = share_clean if issued else NOTHING
     return Report(
         name="clean",
         question=QUESTIONS["clean"],
-        answer=answer + (f" Most were stopped by: {_cause(next(iter(causes)))}." if causes else ""),
+        answer=answer + (f" Most often stopped by: {_cause(next(iter(causes)))}." if causes else ""),
         how="An invoice is right at first when no check blocked its draft and no approver returned it. Invoices issued in the "
         "last 90 days, by week. One that two things stopped is counted with both causes.",
         charts=charts if issued else [],
