@@ -7,13 +7,14 @@ from uuid import UUID
 import msgspec
 from sqlalchemy import func, insert, select, update
 
-from billwright.audit.record import record, record_control
+from billwright.audit.change_configuration import change_configuration
+from billwright.audit.record import record_control
 from billwright.delivery.webhooks.adopt import adopt_all
 from billwright.kernel.actor import Actor
 from billwright.kernel.brand import Brand, sanitise_svg
 from billwright.kernel.errors import ConflictError
 from billwright.kernel.ids import new_id
-from billwright.tenancy.configuration import TenantConfiguration, read_configuration, store_configuration
+from billwright.tenancy.configuration import TenantConfiguration
 from billwright.tenancy.database import Database
 from billwright.tenancy.directory import find_partner, to_tenant
 from billwright.tenancy.owner import bind_tenant, owner_transaction
@@ -100,7 +101,7 @@ def _apply(
     inside = bind_tenant(tx, tenant)
     apply_entities(inside, blueprint.legal_entities, changes)
     apply_connections(inside, blueprint.connections, people, master_key, changes)
-    _configure(inside, blueprint.configuration, created=created, changes=changes)
+    _configure(inside, blueprint.configuration, changes)
     if created:
         adopt_all(tx, inside)
     if changes:
@@ -160,15 +161,8 @@ def brand_content(brand: Brand) -> dict[str, Any]:
     return content
 
 
-def _configure(tx: Tx, configuration: TenantConfiguration, *, created: bool, changes: list[str]) -> None:
-    before = None if created else read_configuration(tx)
-    if before == configuration:
-        return
-    version = store_configuration(tx, configuration)
-    content = msgspec.to_builtins(configuration)
-    old = msgspec.to_builtins(before) if before is not None else {}
-    named = sorted(name for name in content if content[name] != old.get(name))
-    changes.append(f"configuration version {version}" + ("" if created else f": {', '.join(named)}"))
-    after = {"version": version, **{name: content[name] for name in named}}
-    shown = {name: old[name] for name in named if name in old} or None
-    record(tx, "configuration.changed", "configuration", None, before=shown, after=after)
+def _configure(tx: Tx, configuration: TenantConfiguration, changes: list[str]) -> None:
+    changed = change_configuration(tx, configuration)
+    if changed is not None:
+        named = "" if changed.first else f": {', '.join(changed.parts)}"
+        changes.append(f"configuration version {changed.version}{named}")

@@ -18,6 +18,7 @@ from billwright.kernel.ids import show
 from billwright.kernel.money import Money, is_currency
 from billwright.web.portal import words
 from billwright.web.portal.charts import share, span, spark
+from billwright.web.portal.mends import mend_of
 from billwright.web.portal.reports_view import Cell, Link
 from billwright_templates.versions import ROOT
 
@@ -226,7 +227,7 @@ def portal_environment() -> Environment:
     env.filters["role"] = words.role
     env.filters["phase"] = words.phase
     env.filters["moment"] = moment_text
-    env.globals.update(icon=icon, asset=asset, counted=counted, show=show, words=words, escape=escape)
+    env.globals.update(icon=icon, asset=asset, counted=counted, show=show, words=words, escape=escape, mend_of=mend_of)
     env.globals.update(spark=spark, share=share)
     return env
 

@@ -26,6 +26,7 @@ STEPS: Final[Mapping[tuple[str, ...], str]] = {
 PARTS: Final = {
     "rules": "Rules",
     "triggers": "Triggers",
+    "plugin_limits": "Time limits of rules and triggers",
     "approvals": "Approval matrix",
     "reminders": "Reminder policy",
     "settlement": "Settlement rates",

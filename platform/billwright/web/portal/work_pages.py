@@ -15,7 +15,6 @@ from billwright.kernel.ids import read
 from billwright.tenancy.base import AnyRow
 from billwright.web.portal import queries_work as queries
 from billwright.web.portal import words
-from billwright.web.portal.mends import mend_of
 from billwright.web.portal.visit import Visit, provide_visit
 
 TITLES: Final = {"milestones": "Milestones", "time": "Time", "expenses": "Expenses"}
@@ -84,7 +83,6 @@ class WorkController(Controller):
             expenses=expenses,
             states=queries.OPEN,
             addresses=ADDRESSES,
-            mend_of=mend_of,
         )
 
     @get("/{kind:str}", sync_to_thread=True)
@@ -136,7 +134,6 @@ class WorkController(Controller):
             asked=asked,
             names=names,
             address=lambda **changes: _address(visit, kind, asked, changes),
-            mend_of=mend_of,
         )
 
 
