@@ -61,18 +61,27 @@ def release(folder: Path) -> None:
         keeper.wait()
 
 
-@contextmanager
-def fresh_database(server_url: str, name: str) -> Iterator[str]:
-    """An empty database ``name``, dropped afterwards with whatever is still connected to it."""
+def create_database(server_url: str, name: str, *, template: str = "template0") -> str:
+    """Make database ``name`` anew, as a copy of ``template``, and return its address."""
     base, _, query = server_url.partition("?")
-    url = f"{base.rpartition('/')[0]}/{name}" + (f"?{query}" if query else "")
-    drop = SQL("drop database if exists {} with (force)").format(Identifier(name))
+    drop_database(server_url, name)
+    create = SQL("create database {} template {}").format(Identifier(name), Identifier(template))
     with psycopg.connect(server_url, autocommit=True) as connection:
-        connection.execute(drop)
-        connection.execute(SQL("create database {} template template0").format(Identifier(name)))
-    yield url
+        connection.execute(create)
+    return f"{base.rpartition('/')[0]}/{name}" + (f"?{query}" if query else "")
+
+
+def drop_database(server_url: str, name: str) -> None:
+    """Drop it, if it is there, with whatever is still connected to it."""
     with psycopg.connect(server_url, autocommit=True) as connection:
-        connection.execute(drop)
+        connection.execute(SQL("drop database if exists {} with (force)").format(Identifier(name)))
+
+
+@contextmanager
+def fresh_database(server_url: str, name: str, *, template: str = "template0") -> Iterator[str]:
+    """A database ``name`` that is empty or a copy, dropped afterwards."""
+    yield create_database(server_url, name, template=template)
+    drop_database(server_url, name)
 
 
 def _write_answer(folder: Path, answer: dict[str, str]) -> None:

@@ -1,12 +1,10 @@
-"""A real Tryton server for tests and demonstrations: own process, own database in one folder, nothing shared.
+"""A real Tryton server for tests and demonstrations: own process, own PostgreSQL database, nothing shared.
 
-``start_trytond(folder)`` needs no pytest. The database is SQLite: one file, made once (about 13 s of one core) and copied
-for each further server, which then answers within about two seconds.
+``make_template`` fills a database once (about 25 s of one core); each further server gets a copy, which PostgreSQL makes in
+a fraction of a second, and then answers within about two seconds. Needs no pytest.
 """
 
-import shutil
 import socket
-import sqlite3
 import subprocess
 import sys
 import time
@@ -14,18 +12,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
+from urllib.parse import urlsplit
 
 import httpx
 
-DATABASE: Final = "erp"
 COMPANY: Final = "Demo Consulting GmbH"
 USER: Final = "billwright"
 PASSWORD: Final = "a-pass-phrase-for-tests"
 START_TIMEOUT_S: Final = 90.0
+LOG_CHARS_MAX: Final = 4_000
 
 # The server ends when its standard input closes, so it never outlives the process that started it, however that ended.
+# A database that is not there is asked for as long as the pool waits for a connection: 30 s if nobody says less.
 _RUN: Final = """
 import os, sys, threading
+import psycopg_pool
+psycopg_pool.ConnectionPool.__init__.__kwdefaults__["timeout"] = 3.0
 def wait():
     sys.stdin.read()
     os._exit(0)
@@ -43,7 +45,7 @@ class TrytonServer:
     folder: Path
     port: int
     process: subprocess.Popen[bytes]
-    database: str = DATABASE
+    database: str
     company: str = COMPANY
     user: str = USER
     password: str = PASSWORD
@@ -71,59 +73,54 @@ class TrytonServer:
         self.stop()
 
 
-def make_template(folder: Path) -> Path:
-    """Make the database with company, chart, taxes, fiscal years and user in ``folder``; return its file."""
-    config = _write_config(folder, port=0)
-    file = folder / f"{DATABASE}.sqlite"
-    file.unlink(missing_ok=True)
-    file.touch()
-    seed = Path(__file__).with_name("trytond_seed.py")
-    arguments = [sys.executable, "-P", str(seed), str(config), DATABASE, COMPANY, USER, PASSWORD]
-    done = subprocess.run(arguments, cwd=folder, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise RuntimeError(f"Tryton's database could not be made:\n{done.stdout}\n{done.stderr}")
-    with sqlite3.connect(file) as connection:
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    connection.close()
-    return file
-
-
-def start_trytond(folder: Path, *, template: Path | None = None) -> TrytonServer:
-    """Start a server whose state lives in ``folder`` (made if missing); returns when it answers.
-
-    A folder that holds a database from an earlier start is used as it is. ``template`` is a file of ``make_template``.
+def make_template(folder: Path, database_url: str) -> None:
+    """Fill an empty database with company, chart, taxes, fiscal years and user; the configuration lies in ``folder``.
 
     Raises:
-        RuntimeError: the database could not be made or the server did not come up; the text holds its log.
+        RuntimeError: it could not be filled; the text holds what Tryton said.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    file = folder / f"{DATABASE}.sqlite"
-    if not file.exists():
-        if template is None:
-            make_template(folder)
-        else:
-            shutil.copyfile(template, file)
+    config = _write_config(folder, database_url, port=0)
+    seed = Path(__file__).with_name("trytond_seed.py")
+    arguments = [sys.executable, "-P", str(seed), str(config), _name(database_url), COMPANY, USER, PASSWORD]
+    done = subprocess.run(arguments, cwd=folder, capture_output=True, text=True, check=False)
+    if done.returncode:
+        said = f"{done.stdout}\n{done.stderr}"[-LOG_CHARS_MAX:]
+        raise RuntimeError(f"Tryton's database could not be made (status {done.returncode}):\n{said}")
+
+
+def start_trytond(folder: Path, database_url: str) -> TrytonServer:
+    """Start a server on a database of ``make_template`` or a copy of one; returns when it answers.
+
+    Raises:
+        RuntimeError: the server did not come up; the text says how it ended and holds its log.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
     port = _free_port()
-    config = _write_config(folder, port=port)
+    config = _write_config(folder, database_url, port=port)
+    name = _name(database_url)
     with (folder / "trytond.log").open("ab") as log:
         process = subprocess.Popen(
-            [sys.executable, "-P", "-c", _RUN, "-c", str(config), "-d", DATABASE],
+            [sys.executable, "-P", "-c", _RUN, "-c", str(config), "-d", name],
             cwd=folder,
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=log,
         )
-    server = TrytonServer(folder=folder, port=port, process=process)
+    server = TrytonServer(folder=folder, port=port, process=process, database=name)
     _wait_until_it_answers(server)
     return server
 
 
-def _write_config(folder: Path, *, port: int) -> Path:
+def _name(database_url: str) -> str:
+    return urlsplit(database_url).path.lstrip("/")
+
+
+def _write_config(folder: Path, database_url: str, *, port: int) -> Path:
     file = folder / "trytond.conf"
+    uri = urlsplit(database_url)._replace(scheme="postgresql", path="/").geturl()
     # worker = True leaves the printing of posted invoices to a queue worker, which does not run here.
-    file.write_text(
-        f"[database]\nuri = sqlite://\npath = {folder}\n\n[queue]\nworker = True\n\n[web]\nlisten = 127.0.0.1:{port}\n"
-    )
+    file.write_text(f"[database]\nuri = {uri}\n\n[queue]\nworker = True\n\n[web]\nlisten = 127.0.0.1:{port}\n")
     return file
 
 
@@ -144,5 +141,8 @@ def _wait_until_it_answers(server: TrytonServer) -> None:
                     return
             except httpx.TransportError:
                 time.sleep(0.05)
+    status = server.process.poll()
+    how = f"it ended with status {status}" if status is not None else f"no answer within {START_TIMEOUT_S:.0f} s"
     server.stop()
-    raise RuntimeError(f"Tryton did not start:\n{(server.folder / 'trytond.log').read_text()[-4000:]}")
+    log = (server.folder / "trytond.log").read_text(encoding="utf-8", errors="replace")
+    raise RuntimeError(f"Tryton did not start: {how}. Its log:\n{log[-LOG_CHARS_MAX:]}")

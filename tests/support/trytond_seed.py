@@ -9,7 +9,7 @@ import sys
 from decimal import Decimal
 from typing import Any
 
-from trytond import backend, config
+from trytond import config
 
 CURRENCIES = (("EUR", "Euro", "1"), ("USD", "U.S. Dollar", "1.25"), ("GBP", "Pound Sterling", "0.80"))
 TAXES = (("VAT 19 %", "0.19"), ("VAT 20 %", "0.20"), ("VAT 0 %", "0"))
@@ -18,6 +18,7 @@ GROUPS = (("account", "group_account"), ("party", "group_party_admin"))
 
 def create_schema(database: str) -> None:
     """Tables and master data of the invoicing module and all it needs."""
+    from trytond import backend  # chosen when it is imported: after the configuration was read
     from trytond.pool import Pool
 
     Pool.start()
