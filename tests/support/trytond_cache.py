@@ -5,6 +5,7 @@ version of Tryton, another seed, another year or another PostgreSQL finds nothin
 """
 
 import hashlib
+import os
 import shutil
 import subprocess
 from datetime import UTC, datetime
@@ -43,7 +44,7 @@ def restore(file: Path, database_url: str) -> bool:
 def save(database_url: str, file: Path) -> None:
     """Keep the database for later runs, instead of older ones. A server that our tools do not know is not kept."""
     FOLDER.mkdir(parents=True, exist_ok=True)
-    fresh = file.with_suffix(".new")
+    fresh = file.with_suffix(f".{os.getpid()}.new")  # two runs at once
     if _run("pg_dump", "--format=custom", "--compress=1", f"--file={fresh}", database_url):
         for other in FOLDER.glob("*.dump"):
             other.unlink(missing_ok=True)

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from billwright.tenancy.base import ControlBase, TenantBase
 
 WAITING = text("state IN ('queued', 'retry')")
+OVER = text("state IN ('done', 'resolved')")
 
 
 class JobRow(ControlBase):
@@ -25,6 +26,7 @@ class JobRow(ControlBase):
         Index("ix_job_due", "queue", "tenant_id", text("priority DESC"), "run_at", postgresql_where=WAITING),
         Index("ix_job_leased", "lease_id", postgresql_where=text("state = 'leased'")),
         Index("ix_job_dead", "tenant_id", "key", postgresql_where=text("state = 'dead'")),
+        Index("ix_job_over", "updated_at", postgresql_where=OVER),
     )
     id: Mapped[UUID] = mapped_column(primary_key=True)
     tenant_id: Mapped[UUID] = mapped_column(ForeignKey("control.tenant.id"))

@@ -26,6 +26,7 @@ class Settings:
     body_bytes_max: int
     pool_size: int
     private_hosts_allowed: bool
+    jobs_kept_days: int
 
     @property
     def files(self) -> Path:
@@ -85,4 +86,5 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         body_bytes_max=_number(env, "BILLWRIGHT_BODY_BYTES_MAX", 5 * 1024 * 1024),
         pool_size=_number(env, "BILLWRIGHT_POOL_SIZE", 8),
         private_hosts_allowed=env.get("BILLWRIGHT_PRIVATE_HOSTS", "") == "allow",
+        jobs_kept_days=max(1, _number(env, "BILLWRIGHT_JOBS_KEPT_DAYS", 30)),
     )
