@@ -27,8 +27,8 @@ from support.http import PASSWORD, People, client_of, settings_for
 from support.pipeline import Firm
 
 QUERIES_MAX = 12
-FINDING_OUT = 6
-"""Session with its person (1), tenant with rights (1), tenant with partner and places (2), role and schema (2)."""
+FINDING_OUT = 2
+"""Session with person, tenant, rights and places (1), role and schema (1)."""
 PAGES = "exceptions approvals invoices unbilled messages collections mailbox connectors audit access".split()
 
 
