@@ -67,7 +67,11 @@ def test_a_wrong_filter_or_place_is_refused_with_a_sentence(auditor: Person) -> 
     for wrong in ("group=nowhere", "due_to=31.3.2026", "customer=x", "cursor=abc", "order=number&cursor=abc"):
         status, page = auditor.get(f"invoices?{wrong}")
         assert status == 422, wrong
-        assert "Traceback" not in page
+        assert 'role="alert"' in page
+        assert "Show all" in links(page)
+        assert "Invoices" in links(page.replace("<nav", "<main", 1))  # the room is still there
+        assert "Draft" not in links(page)
+        assert auditor.get(f"lists/invoices/export.csv?{wrong}")[0] == (200 if "cursor" in wrong else 422)
     first = walk(auditor, "invoices")[0]
     assert len(first) == 2
 

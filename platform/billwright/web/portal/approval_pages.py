@@ -70,7 +70,10 @@ class ApprovalController(Controller):
     def approve_many(self, visit: NamedDependency[Visit], data: Form) -> Response[str]:
         """Approve each ticked draft by itself; one that is refused harms no other."""
         visit.require(*APPROVE)
-        ticks = check_ticks(fields(data, "draft"))
+        try:
+            ticks = check_ticks(fields(data, "draft"))
+        except InputInvalidError as error:
+            return _inbox(visit, refused=str(error))
         with visit.reading() as tx:
             names = {show("inv", each.invoice_id): _called(each, visit.locale) for each in inbox(tx)}
         return _inbox(visit, results=run_action(APPROVE_EACH, visit, ticks, data, names))
@@ -121,10 +124,12 @@ def _said(decision: Decision, decided: Decided, label: str) -> str:
     return f"{what} is approved by you and now {step}."
 
 
-def _inbox(visit: Visit, *, wanted: str | None = None, results: Sequence[RowResult] = ()) -> Response[str]:
+def _inbox(
+    visit: Visit, *, wanted: str | None = None, results: Sequence[RowResult] = (), refused: str = ""
+) -> Response[str]:
     visit.require(*APPROVE)
     with visit.reading() as tx:
-        shown = show_list(visit, tx, APPROVALS, dict(visit.request.query_params), results=results)
+        shown = show_list(visit, tx, APPROVALS, dict(visit.request.query_params), results=results, refused=refused)
         found: Sequence[Waiting] = shown.rows
         chosen = _chosen(found, wanted)
         lines = plain_lines(tx, chosen.invoice_id) if chosen else []
@@ -135,6 +140,7 @@ def _inbox(visit: Visit, *, wanted: str | None = None, results: Sequence[RowResu
         "approvals.html",
         room="approvals",
         title="Approvals",
+        status=422 if refused else 200,
         shown=shown,
         chosen=chosen,
         next=found[place + 1] if place + 1 < len(found) else None,

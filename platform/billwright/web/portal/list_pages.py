@@ -56,7 +56,10 @@ class ListController(Controller):
         if action is None:
             raise InputInvalidError("Say what is to be done with the ticked rows.", field="action")
         visit.require(*action.needs)
-        ticks = check_ticks(fields(data, "tick"))
+        try:
+            ticks = check_ticks(fields(data, "tick"))
+        except InputInvalidError as error:
+            return list_page(visit, listing, parameters=_state(data), refused=str(error))
         results = run_action(action, visit, ticks, data, _names(visit, listing, ticks))
         return list_page(visit, listing, parameters=_state(data), results=results)
 

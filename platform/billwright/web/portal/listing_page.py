@@ -9,8 +9,9 @@ from uuid import UUID
 from litestar import Response
 
 from billwright.identity.saved_views import SHARE, Kept, SavedView, read_kept
-from billwright.kernel.errors import NotFoundError
+from billwright.kernel.errors import InputInvalidError, NotFoundError
 from billwright.kernel.ids import read, show
+from billwright.kernel.paging import Slice
 from billwright.tenancy.transaction import Tx
 from billwright.web.portal.listing import (
     ALL,
@@ -58,6 +59,8 @@ class Shown:
     actions: tuple[Action, ...]
     may_share: bool
     results: Sequence[RowResult] = ()
+    refused: str = ""
+    """Why what was asked could not be shown or done; a list that could not be read has no rows."""
 
     @property
     def columns(self) -> list[Column]:
@@ -172,20 +175,29 @@ class Shown:
 
 
 def show_list(
-    visit: Visit, tx: Tx, listing: Listing, parameters: Mapping[str, str], *, results: Sequence[RowResult] = ()
+    visit: Visit,
+    tx: Tx,
+    listing: Listing,
+    parameters: Mapping[str, str],
+    *,
+    results: Sequence[RowResult] = (),
+    refused: str = "",
 ) -> Shown:
     """Read a list in the unit of work at hand: its rows, its counts and what is kept for the person, one query each.
 
     Raises:
         PermissionDeniedError: the list is not open to this person.
         NotFoundError: the address names a view that is not there for them.
-        InputInvalidError: a filter or cursor is none of this list.
     """
     visit.require(*listing.needs)
     kept = read_kept(tx, listing.name)
     counts = listing.counts(tx) if listing.counts else {}
-    asked, view = _asked(tx, listing, parameters, kept, counts)
-    found = read_rows(tx, listing, asked)
+    try:
+        asked, view = _asked(tx, listing, parameters, kept, counts)
+        found = read_rows(tx, listing, asked)
+    except InputInvalidError as error:  # said in the page: a wrong address is no reason to leave the room
+        asked, view = Asked(columns=listing.known_columns(kept.columns), order=listing.order), None
+        found, refused = Slice([], None), str(error)
     said = {
         each.key: each.name(tx, each.parse(asked.filters[each.key]))
         for each in listing.filters
@@ -205,6 +217,7 @@ def show_list(
         actions=tuple(each for each in listing.actions if visit.may(*each.needs)),
         may_share=visit.may(SHARE),
         results=results,
+        refused=refused,
     )
 
 
@@ -246,14 +259,17 @@ def list_page(
     *,
     parameters: Mapping[str, str] | None = None,
     results: Sequence[RowResult] = (),
+    refused: str = "",
 ) -> Response[str]:
     """The page of a list. Its template gets ``shown`` and what the list names ``beside`` it.
 
-    ``parameters`` stand for the address where a form was sent; ``results`` say what became of the ticked rows.
+    ``parameters`` stand for the address where a form was sent; ``results`` say what became of the ticked rows,
+    ``refused`` why nothing was done. A wrong filter or place is said in the page, with status 422.
     """
     visit.require(*listing.needs)
     asked = dict(visit.request.query_params) if parameters is None else parameters
     with visit.reading() as tx:
-        shown = show_list(visit, tx, listing, asked, results=results)
+        shown = show_list(visit, tx, listing, asked, results=results, refused=refused)
         beside = listing.beside(visit, tx) if listing.beside else {}
-    return visit.page(listing.template, room=listing.room, title=listing.title, shown=shown, **beside)
+    status = 422 if shown.refused else 200
+    return visit.page(listing.template, room=listing.room, title=listing.title, status=status, shown=shown, **beside)

@@ -206,7 +206,10 @@ AUDIT: Final = Listing(
             key="who", label="Who contains", kind="text",
             where=lambda _tx, text: AuditEntryRow.actor_name.icontains(text, autoescape=True),
         ),
-        Filter(key="action", label="Exactly", kind="text", where=lambda _tx, text: AuditEntryRow.action == text),
+        Filter(
+            key="action", label="What contains", kind="text",
+            where=lambda _tx, text: AuditEntryRow.action.contains(text, autoescape=True),
+        ),
         *between(AuditEntryRow.at),
     ),
 )  # fmt: skip
