@@ -8,6 +8,7 @@ from billwright.web.portal.listing_connectors import CONNECTIONS, DELIVERIES, JO
 from billwright.web.portal.listing_desk import APPROVALS, EXCEPTIONS
 from billwright.web.portal.listing_invoices import INVOICES, UNBILLED
 from billwright.web.portal.listing_records import ACCESS, AUDIT, MAILBOX, MESSAGES
+from billwright.web.portal.listing_work import EXPENSES, MILESTONES, TIME
 
 LISTS: Final = MappingProxyType(
     {
@@ -17,6 +18,9 @@ LISTS: Final = MappingProxyType(
             APPROVALS,
             INVOICES,
             UNBILLED,
+            MILESTONES,
+            TIME,
+            EXPENSES,
             MESSAGES,
             COLLECTIONS,
             MAILBOX,

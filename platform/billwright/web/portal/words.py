@@ -2,9 +2,9 @@
 
 from typing import Final
 
-from billwright.extension.reasons import explain
+from billwright.extension.reasons import REASONS, explain
 
-__all__ = ["explain"]  # the texts of reason codes, for templates
+__all__ = ["REASONS", "explain"]  # the texts of reason codes, for templates
 Status = tuple[str, str]
 """Words, and one of ``quiet``, ``waiting``, ``blocked``, ``done``, ``overdue``."""
 

@@ -4,21 +4,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
-from urllib.parse import urlencode
 
 from litestar import Controller, Response, get
 from litestar.di import NamedDependency, Provide
-from litestar.params import FromPath, FromQuery
+from litestar.params import FromPath
 
 from billwright.kernel.errors import NotFoundError
-from billwright.kernel.ids import read
 from billwright.tenancy.base import AnyRow
 from billwright.web.portal import queries_work as queries
-from billwright.web.portal import words
+from billwright.web.portal.listing_page import list_page
+from billwright.web.portal.listing_work import WORK_LISTS
 from billwright.web.portal.visit import Visit, provide_visit
 
-TITLES: Final = {"milestones": "Milestones", "time": "Time", "expenses": "Expenses"}
-ADDRESSES: Final = {kind.item: name for name, kind in queries.KINDS.items()}
+ADDRESSES: Final = {"milestone": "milestones", "time": "time", "expense": "expenses"}
+"""Kind of item to the list of its work."""
 
 
 @dataclass(slots=True)
@@ -86,58 +85,8 @@ class WorkController(Controller):
         )
 
     @get("/{kind:str}", sync_to_thread=True)
-    def show_kind(
-        self,
-        visit: NamedDependency[Visit],
-        kind: FromPath[str],
-        status: FromQuery[str] = "",
-        billing: FromQuery[str] = "",
-        reason: FromQuery[str] = "",
-        contract: FromQuery[str] = "",
-        customer: FromQuery[str] = "",
-        cursor: FromQuery[str | None] = None,
-    ) -> Response[str]:
-        """One kind of work, narrowed to what the address says."""
-        visit.require("project:read")
-        if kind not in queries.KINDS:
+    def show_kind(self, visit: NamedDependency[Visit], kind: FromPath[str]) -> Response[str]:
+        """One kind of work, as a list like any other."""
+        if kind not in WORK_LISTS:
             raise NotFoundError("There is no such kind of work.")
-        chosen = queries.KINDS[kind]
-        wanted = queries.Wanted(
-            status=status if status in words.WORK and chosen.approved else "",
-            billing=billing if billing in words.ITEM else "",
-            reason=reason[:100],
-            contract_id=read("ctr", contract) if contract else None,
-            customer_id=read("cus", customer) if customer else None,
-        )
-        with visit.reading() as tx:
-            names = queries.names_of(tx, wanted)
-            found = queries.work_list(tx, chosen, wanted, cursor=cursor)
-            items = queries.items_of(tx, chosen, [row.id for row in found.rows])
-            sums = queries.sums_of(tx, chosen, wanted)
-            statuses = queries.status_counts(tx, chosen, wanted) if chosen.approved else {}
-        asked = {
-            "status": wanted.status,
-            "billing": wanted.billing,
-            "reason": wanted.reason,
-            "contract": contract,
-            "customer": customer,
-        }
-        return visit.page(
-            "work_list.html",
-            room="work",
-            title=TITLES[kind],
-            kind=kind,
-            found=found,
-            items=items,
-            sums=sums,
-            statuses=statuses,
-            asked=asked,
-            names=names,
-            address=lambda **changes: _address(visit, kind, asked, changes),
-        )
-
-
-def _address(visit: Visit, kind: str, asked: dict[str, str], changes: dict[str, str]) -> str:
-    """The list with other filters: an empty one is taken away."""
-    query = urlencode({name: text for name, text in {**asked, **changes}.items() if text})
-    return visit.url(f"work/{kind}") + (f"?{query}" if query else "")
+        return list_page(visit, WORK_LISTS[kind])
