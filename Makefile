@@ -10,12 +10,13 @@ export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 # Locked versions stay unless pyproject.toml forbids them; `make lock ARGS=--upgrade` takes the newest.
 COMPILE := .venv/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header
 
-.PHONY: help run test check bench fmt lock migration clean
+.PHONY: help run test check bench faults fmt lock migration clean
 
 help:
 	@echo "make run        start Billwright with demo data (no Docker, nothing to set)"
 	@echo "make test       all tests, on a real PostgreSQL and Redis"
 	@echo "make check      lint, format, types, architecture"
+	@echo "make faults     SEEDS=\"1 2 3\": kill, cut and stop everything under load, then prove that nothing is lost or doubled"
 	@echo "make bench      [NAME=<benchmark>] [N=<size>]; without a name all of them"
 	@echo "make fmt        format the code and sort out what ruff can fix"
 	@echo "make lock       resolve the lock files anew from pyproject.toml"
@@ -44,6 +45,10 @@ BENCHES = $(filter-out _%,$(basename $(notdir $(wildcard tests/bench/*.py))))
 bench:
 	@.ci/prepare check
 	@cd tests && for name in $(or $(NAME),$(BENCHES)); do ../$(BIN)/python -m bench.$$name $(N) || exit; done
+
+faults:
+	@.ci/prepare test
+	@cd tests && ../$(BIN)/python -m faults $(foreach seed,$(or $(SEEDS),1 2 3 4 5 6 7 8 9 10),--seed $(seed)) $(ARGS)
 
 fmt:
 	@.ci/prepare check

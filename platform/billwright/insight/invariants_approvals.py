@@ -1,7 +1,8 @@
 """Segregation of duties, where the answer needs the approval matrix or the people of the control plane."""
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 from uuid import UUID
 
 import msgspec
@@ -21,6 +22,8 @@ from billwright.tenancy.base import AnyRow
 from billwright.tenancy.configuration import TenantConfiguration
 from billwright.tenancy.tables import ConfigurationRow
 from billwright.tenancy.transaction import control_transaction
+
+CLOCKS_DIFFER: Final = timedelta(minutes=2)
 
 
 def approved_own_work(scope: Scope) -> Iterator[Offender]:
@@ -103,7 +106,7 @@ def _emails(scope: Scope, person_ids: set[UUID]) -> dict[UUID, str]:
 def steps_left_out(scope: Scope) -> Iterator[Offender]:
     """Issued invoices without all the approvals that the matrix asked for when they were routed.
 
-    At the very moment of a change of the matrix, the old and the new one both count as in force.
+    Within two minutes of a change of the matrix, the old and the new one both count as in force: hosts' clocks differ.
     """
     versions = _versions(scope)
     for row in scope.tx.session.execute(queries.ROUTES):
@@ -131,7 +134,9 @@ def _versions(scope: Scope) -> list[tuple[datetime, TenantConfiguration]]:
 
 
 def _in_force(versions: list[tuple[datetime, TenantConfiguration]], moment: datetime) -> list[TenantConfiguration]:
-    """The configuration at ``moment``; several where versions were made at that very moment; the default before any."""
-    made_then = [configuration for made_at, configuration in versions if made_at == moment]
-    before = [configuration for made_at, configuration in versions if made_at < moment]
+    """The configuration at ``moment``; several where versions were made about then, for hosts' clocks differ; the default
+    before any.
+    """
+    made_then = [configuration for made_at, configuration in versions if abs(made_at - moment) <= CLOCKS_DIFFER]
+    before = [configuration for made_at, configuration in versions if made_at < moment - CLOCKS_DIFFER]
     return [*before[-1:], *made_then] or [TenantConfiguration()]

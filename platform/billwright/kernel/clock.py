@@ -1,7 +1,7 @@
 """Clocks: UTC moments; tests, imports and sandbox tenants bring their own."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 
@@ -27,3 +27,13 @@ class SetClock:
     def now(self) -> datetime:
         assert self.moment.tzinfo is not None
         return self.moment
+
+
+@dataclass(frozen=True, slots=True)
+class OffsetClock:
+    """The machine's clock, wrong by ``offset``: for drills of what a host with a wrong clock does to the others."""
+
+    offset: timedelta
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + self.offset
