@@ -76,7 +76,7 @@ STATES: dict[str, Callable[[Page, str], object]] = {
 def test_every_state_of_a_list_is_clean(
     portal: Portal, browser: Browser, screenshots: Path, partner: str, email: str, slug: str, states: set[str]
 ) -> None:
-    context, page, watch = open_context(browser, portal.host(partner))
+    context, page, watch = open_context(browser, portal.host(partner), reduced_motion="reduce")
     page.goto("/login")
     log_in(page, email)
     for name in sorted(states):
