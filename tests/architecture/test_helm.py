@@ -267,7 +267,9 @@ def names_that_settings_read() -> tuple[set[str], set[str]]:
 def test_the_pods_get_the_settings_that_the_code_reads(scenario: str) -> None:
     plain, secret = names_that_settings_read()
     allowed = plain | {f"{name}_FILE" for name in secret}
-    always = plain - {"BILLWRIGHT_BASE_URL", "BILLWRIGHT_PRIVATE_HOSTS"} | {"DATABASE_URL_FILE"}
+    always = plain - {"BILLWRIGHT_BASE_URL", "BILLWRIGHT_PRIVATE_HOSTS", "BILLWRIGHT_CLOCK_OFFSET_S"} | {
+        "DATABASE_URL_FILE"
+    }
     running = {"REDIS_URL_FILE", "BILLWRIGHT_MASTER_KEY_FILE"}
     for workload in workloads(scenario):
         names = environment(scenario, workload).keys()

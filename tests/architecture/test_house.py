@@ -233,9 +233,12 @@ def test_nothing_is_put_off() -> None:
 
 
 def machine_paths() -> set[str]:
-    """Where this checkout lies, and the folder around it unless that is a place which every machine has."""
+    """Where this checkout lies, and the folder around it unless that is a place which every machine has.
+
+    A folder right below the root may bear any word's name (``/work``), which addresses of pages bear too.
+    """
     common = {"", "/", "/tmp", "/home", "/root", "/usr", "/var", "/opt", "/srv", "/mnt", "/builds", "/app", "/src"}
-    return {str(ROOT), str(ROOT.parent)} - common
+    return {each for each in (str(ROOT), str(ROOT.parent)) if len(Path(each).parts) > 2} - common
 
 
 def registry_hosts() -> set[str]:

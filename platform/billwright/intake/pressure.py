@@ -18,7 +18,7 @@ ROOM_HOLDS_S: Final = 0.5
 QUEUE: Final = "intake"
 
 _lock: Final = threading.Lock()
-_had_room: Final[dict[UUID, float]] = {}
+_had_room_s: Final[dict[UUID, float]] = {}
 _TENANTS_MAX: Final = 10_000
 
 
@@ -30,7 +30,7 @@ def check_room(tx: Tx) -> None:
     """
     now = time.monotonic()
     with _lock:
-        if now - _had_room.get(tx.tenant.id, -ROOM_HOLDS_S) < ROOM_HOLDS_S:
+        if now - _had_room_s.get(tx.tenant.id, -ROOM_HOLDS_S) < ROOM_HOLDS_S:
             return
     most = plan_of(tx.tenant.plan).intake_jobs
     line = select(JobRow.id).where(
@@ -44,6 +44,6 @@ def check_room(tx: Tx) -> None:
             retry_after_s=RETRY_AFTER_S,
         )
     with _lock:
-        if len(_had_room) >= _TENANTS_MAX:
-            _had_room.clear()
-        _had_room[tx.tenant.id] = now
+        if len(_had_room_s) >= _TENANTS_MAX:
+            _had_room_s.clear()
+        _had_room_s[tx.tenant.id] = now

@@ -146,64 +146,54 @@ def _beginning(parts: Iterable[bytes], size: int) -> bytes:
 
 
 class _GuardedBackend(httpcore.SyncBackend):
-    def __init__(self, scheme: str, deadline: float, *, private_hosts_allowed: bool) -> None:
+    def __init__(self, scheme: str, deadline_s: float, *, private_hosts_allowed: bool) -> None:
         self._scheme = scheme
-        self._deadline = deadline
+        self._deadline_s = deadline_s
         self._private = private_hosts_allowed
 
-    def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,  # noqa: ARG002 - httpcore's signature; the deadline decides, here and below
-        local_address: str | None = None,  # noqa: ARG002 - httpcore's signature
-        socket_options: Iterable[Any] | None = None,  # noqa: ARG002 - httpcore's signature
-    ) -> httpcore.NetworkStream:
+    def connect_tcp(self, host: str, port: int, *_: Any, **__: Any) -> httpcore.NetworkStream:
         addresses = allowed_addresses(self._scheme, host, port, private_hosts_allowed=self._private)
-        return _Bounded(self._first(addresses, port), self._deadline)
+        return _Bounded(self._first(addresses, port), self._deadline_s)
 
     def _first(self, addresses: Sequence[str], port: int) -> httpcore.NetworkStream:
         """The first address that takes the connection; nothing was sent to those that did not."""
         for position, address in enumerate(addresses):
             try:
-                return super().connect_tcp(address, port, timeout=_left(self._deadline))
+                return super().connect_tcp(address, port, timeout=_left_s(self._deadline_s))
             except (httpcore.ConnectError, httpcore.ConnectTimeout):
                 if position == len(addresses) - 1:
                     raise
         raise AssertionError("at least one address")
 
 
-def _left(deadline: float) -> float:
-    left = deadline - time.monotonic()
+def _left_s(deadline_s: float) -> float:
+    left = deadline_s - time.monotonic()
     if left <= 0:
         raise httpcore.ReadTimeout("the time is over")
     return left
 
 
 class _Bounded(httpcore.NetworkStream):
-    """A stream whose every wait ends at the deadline."""
+    """A stream whose every wait ends at the deadline, whatever time-out httpcore asks for."""
 
-    def __init__(self, inner: httpcore.NetworkStream, deadline: float) -> None:
+    def __init__(self, inner: httpcore.NetworkStream, deadline_s: float) -> None:
         self._inner = inner
-        self._deadline = deadline
+        self._deadline_s = deadline_s
 
-    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ARG002 - httpcore's signature
-        return self._inner.read(max_bytes, timeout=_left(self._deadline))
+    def read(self, max_bytes: int, *_: Any, **__: Any) -> bytes:
+        return self._inner.read(max_bytes, timeout=_left_s(self._deadline_s))
 
-    def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ARG002 - httpcore's signature
-        self._inner.write(buffer, timeout=_left(self._deadline))
+    def write(self, buffer: bytes, *_: Any, **__: Any) -> None:
+        self._inner.write(buffer, timeout=_left_s(self._deadline_s))
 
     def close(self) -> None:
         self._inner.close()
 
     def start_tls(
-        self,
-        ssl_context: ssl.SSLContext,
-        server_hostname: str | None = None,
-        timeout: float | None = None,  # noqa: ARG002 - httpcore's signature
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, *_: Any, **__: Any
     ) -> httpcore.NetworkStream:
-        tls = self._inner.start_tls(ssl_context, server_hostname=server_hostname, timeout=_left(self._deadline))
-        return _Bounded(tls, self._deadline)
+        tls = self._inner.start_tls(ssl_context, server_hostname=server_hostname, timeout=_left_s(self._deadline_s))
+        return _Bounded(tls, self._deadline_s)
 
     def get_extra_info(self, info: str) -> Any:
         return self._inner.get_extra_info(info)
