@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import ColumnElement, update
+from sqlalchemy import update
 
 from billwright.identity.caller import Caller
 from billwright.identity.find_token import token_sha256
@@ -56,10 +56,10 @@ class Visitor:
     now: datetime
 
 
-def read_visitor(tx: ControlTx, secret: str, which: ColumnElement[bool], *, address: str | None = None) -> Visitor:
-    """``read_session`` and the tenant that ``which`` finds, in one query; raises as ``find_session``."""
+def read_visitor(tx: ControlTx, secret: str, *, slug: str | None, host: str, address: str | None = None) -> Visitor:
+    """``read_session`` and the tenant called ``slug``, or that of the ``host``, in one query; raises as ``find_session``."""
     digest = token_sha256(secret)
-    found = visitor(tx.session, digest, which, tx.now)
+    found = visitor(tx.session, digest, tx.now, slug=slug, host=host)
     if found is None:
         raise _refused()
     session, partner, person, roles, tenant, roles_here, grant, places = found

@@ -1,10 +1,11 @@
 """Reads of identity, in the control plane."""
 
 from datetime import datetime
+from functools import cache
 from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, ScalarSelect, Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, DateTime, Row, ScalarSelect, Select, Text, and_, bindparam, func, or_, select
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.orm import Session, aliased
 
@@ -67,14 +68,38 @@ def session_with_owner(session: Session, token_sha256: str) -> SessionWithOwner 
     return cast("SessionWithOwner | None", session.execute(query).one_or_none())  # outer joins: more may be null
 
 
-def visitor(session: Session, token_sha256: str, which: ColumnElement[bool], now: datetime) -> Visitor | None:
+def visitor(session: Session, token_sha256: str, now: datetime, *, slug: str | None, host: str) -> Visitor | None:
     """All that a request with a session needs to know, in one query.
 
-    (session, partner, person, roles at the partner or None, the tenant that ``which`` finds or None, roles of the person
-    there or None, the live grant that lasts longest or None, [slug, name] of the tenants that they may enter now or None).
+    (session, partner, person, roles at the partner or None, the tenant called ``slug``, or without one that of the ``host``,
+    or None, roles of the person there or None, the live grant that lasts longest or None, [slug, name] of the tenants that
+    they may enter now or None).
     """
+    query = _visitor_of_host() if slug is None else _visitor_of_slug()
+    values = {"digest": token_sha256, "now": now, "place": host if slug is None else slug}
+    return cast("Visitor | None", session.execute(query, values).one_or_none())  # outer joins: more may be null
+
+
+@cache
+def _visitor_of_slug() -> Select[*tuple[Any, ...]]:
+    """Made once: every request of a person asks it."""
+    return _visitors(TenantRow.slug == bindparam("place", type_=Text))
+
+
+@cache
+def _visitor_of_host() -> Select[*tuple[Any, ...]]:
+    return _visitors(tenant_of_host(bindparam("place", type_=Text)))
+
+
+def tenant_of_host(host: str | ColumnElement[str]) -> ColumnElement[bool]:
+    """Whether a tenant's brand is shown on ``host``."""
+    return TenantRow.id.in_(select(HostNameRow.tenant_id).where(HostNameRow.host == host))
+
+
+def _visitors(which: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
     here = MembershipRow.tenant_id == TenantRow.id
-    query = (
+    now = bindparam("now", type_=DateTime(timezone=True))
+    return (
         _sessions(
             SessionRow,
             PartnerRow,
@@ -87,11 +112,10 @@ def visitor(session: Session, token_sha256: str, which: ColumnElement[bool], now
         )
         .outerjoin(TenantRow, which)
         .outerjoin(AccessGrantRow, _live_grant(PersonRow.id, now))
-        .where(SessionRow.token_sha256 == token_sha256)
+        .where(SessionRow.token_sha256 == bindparam("digest", type_=Text))
         .order_by(AccessGrantRow.expires_at.desc())
         .limit(1)
     )
-    return cast("Visitor | None", session.execute(query).one_or_none())  # outer joins: more may be null
 
 
 def _sessions(*columns: Any) -> Select[*tuple[Any, ...]]:
@@ -104,7 +128,7 @@ def _roles_at_partner() -> ColumnElement[Any]:
     return _roles(PersonRow.id, PersonRow.partner_id, MembershipRow.tenant_id.is_(None)).label("roles")
 
 
-def _live_grant(person_id: Any, now: datetime) -> ColumnElement[bool]:
+def _live_grant(person_id: Any, now: datetime | ColumnElement[datetime]) -> ColumnElement[bool]:
     return and_(
         AccessGrantRow.tenant_id == TenantRow.id,
         AccessGrantRow.person_id == person_id,
@@ -113,7 +137,7 @@ def _live_grant(person_id: Any, now: datetime) -> ColumnElement[bool]:
     )
 
 
-def _places(now: datetime) -> ScalarSelect[Any]:
+def _places(now: ColumnElement[datetime]) -> ScalarSelect[Any]:
     """Tenants that the person of the outer query may enter now, by membership or a live grant, by name, as one value."""
     tenant = aliased(TenantRow)
     # Said to both selects: one that is two levels down would take all persons, not the one of the session.

@@ -3,14 +3,15 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, DateTime, Select, bindparam, func, select
 
 from billwright.billing.tables import InvoiceEventRow, InvoiceRow
 from billwright.checks.tables import ExceptionRow
 from billwright.collections.tables import DisputeRow
-from billwright.insight.figures import Figures, figure_columns, to_figures
+from billwright.insight.figures import Figures, figure_columns, parameters, to_figures
 from billwright.insight.sums import by_key, count, one, total
 from billwright.receivables.tables import PaymentApplicationRow, ReceivableRow
 from billwright.tenancy.base import AnyRow
@@ -50,17 +51,18 @@ class Changes:
 
 def read_standing(tx: Tx) -> tuple[Figures, Changes]:
     """How the tenant stands and what changed. One statement for both."""
-    row = tx.session.execute(select(*figure_columns(tx), *_columns(tx))).one()
+    row = tx.session.execute(_statement(), parameters(tx) | {"since": tx.now - SINCE}).one()
     return to_figures(row), _changes(row)
 
 
-def read_changes(tx: Tx) -> Changes:
-    """What changed. One statement."""
-    return _changes(tx.session.execute(select(*_columns(tx))).one())
+@cache
+def _statement() -> Select[*tuple[Any, ...]]:
+    """Made once, as that of the figures."""
+    return select(*figure_columns(), *_columns())
 
 
-def _columns(tx: Tx) -> list[ColumnElement[Any]]:
-    since = tx.now - SINCE
+def _columns() -> list[ColumnElement[Any]]:
+    since = bindparam("since", type_=DateTime(timezone=True))
     documents = func.count().label("documents")
     issued = (
         select(InvoiceRow.currency, documents, total(InvoiceRow.gross_minor).label("minor"))

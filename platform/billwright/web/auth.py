@@ -15,12 +15,12 @@ from litestar.datastructures import Cookie
 from litestar.enums import ScopeType
 from litestar.exceptions import ClientException
 from litestar.types import ASGIApp, Receive, Scope, Send
-from sqlalchemy import ColumnElement, select
 
 from billwright.identity.act import actor_at_partner, actor_for, enter
 from billwright.identity.caller import Caller
 from billwright.identity.find_session import Visitor, read_visitor
 from billwright.identity.find_token import read_token
+from billwright.identity.queries import tenant_of_host
 from billwright.kernel.actor import SYSTEM, Actor
 from billwright.kernel.errors import (
     DomainError,
@@ -29,7 +29,7 @@ from billwright.kernel.errors import (
     NotFoundError,
     PermissionDeniedError,
 )
-from billwright.tenancy.tables import HostNameRow, TenantRow
+from billwright.tenancy.tables import TenantRow
 from billwright.tenancy.transaction import ControlTx, Tenant, control_transaction
 from billwright.web.security import UNSAFE_METHODS, check_same_origin
 from billwright.web.services import Services
@@ -61,10 +61,6 @@ class _Place:
     tenant: str | None
     host: str
     page: str | None = None
-
-    @property
-    def of_host(self) -> ColumnElement[bool]:
-        return TenantRow.id.in_(select(HostNameRow.tenant_id).where(HostNameRow.host == self.host))
 
 
 def cookie_name(services: Services) -> str:
@@ -144,8 +140,7 @@ def _at_partner(caller: Caller, place: _Place) -> Access:
 
 def _visit(tx: ControlTx, cookie: str, place: _Place, address: str | None) -> Access:
     """Somebody with a session. On a page of a tenant that they cannot enter they are where the host says; the page refuses."""
-    slug = place.page or place.tenant
-    found = read_visitor(tx, cookie, TenantRow.slug == slug if slug else place.of_host, address=address)
+    found = read_visitor(tx, cookie, slug=place.page or place.tenant, host=place.host, address=address)
     caller = found.caller
     if place.partner is not None:
         return replace(_at_partner(caller, place), visitor=found)
@@ -167,7 +162,7 @@ def _enter(tx: ControlTx, caller: Caller, place: _Place) -> Access:
     elif caller.tenant_id is not None:
         which = TenantRow.id == caller.tenant_id
     else:
-        which = place.of_host
+        which = tenant_of_host(place.host)
     try:
         tenant, actor = actor_for(tx.session, caller, which, tx.now)
     except NotFoundError:

@@ -1,15 +1,17 @@
 """Numbers of the rail: one query for all of them."""
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ScalarSelect, func, select
+from sqlalchemy import Select, bindparam, func, select
 
 from billwright.approvals.decide_step import PERMISSIONS
 from billwright.approvals.tables import ApprovalStepRow
 from billwright.billing.tables import InvoiceRow
 from billwright.checks.tables import ExceptionRow
 from billwright.insight.figures import POSTING_STUCK
+from billwright.insight.sums import count, one
 from billwright.intake.tables import SourceMessageRow
 from billwright.posting.tables import PostingRow
 from billwright.tenancy.transaction import Tx
@@ -32,24 +34,23 @@ class ShellCounts:
 
 def shell_counts(tx: Tx) -> ShellCounts:
     roles = [role for role, permission in PERMISSIONS.items() if tx.actor.may(permission)]
-    query = select(
-        _count(select(func.count()).select_from(ExceptionRow).where(ExceptionRow.closed_at.is_(None))),
-        _count(
-            select(func.count())
-            .select_from(ApprovalStepRow)
-            .join(InvoiceRow, InvoiceRow.id == ApprovalStepRow.invoice_id)
-            .where(
-                ApprovalStepRow.state == "waiting",
-                ApprovalStepRow.role.in_(roles),
-                InvoiceRow.detail == func.concat("awaiting_", ApprovalStepRow.role),
-            )
-        ),
-        _count(select(func.count()).select_from(SourceMessageRow).where(SourceMessageRow.state == "held")),
-        _count(select(func.count()).select_from(PostingRow).where(PostingRow.state.in_(POSTING_STUCK))),
+    return ShellCounts(*tx.session.execute(_statement(), {"roles": roles}).one())
+
+
+@cache
+def _statement() -> Select[*tuple[Any, ...]]:
+    """Made once, for every page asks it."""
+    waiting = (
+        ApprovalStepRow.state == "waiting",
+        ApprovalStepRow.role.in_(bindparam("roles", expanding=True)),
+        InvoiceRow.detail == func.concat("awaiting_", ApprovalStepRow.role),
     )
-    return ShellCounts(*tx.session.execute(query).one())
-
-
-def _count(query: Any) -> ScalarSelect[int]:
-    counted: ScalarSelect[int] = query.scalar_subquery()
-    return counted
+    steps = (
+        select(func.count()).select_from(ApprovalStepRow).join(InvoiceRow, InvoiceRow.id == ApprovalStepRow.invoice_id)
+    )
+    return select(
+        count(ExceptionRow, ExceptionRow.closed_at.is_(None)),
+        one(steps.where(*waiting)),
+        count(SourceMessageRow, SourceMessageRow.state == "held"),
+        count(PostingRow, PostingRow.state.in_(POSTING_STUCK)),
+    )
