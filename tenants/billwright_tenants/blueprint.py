@@ -9,6 +9,7 @@ from billwright.kernel.brand import Brand
 from billwright.tenancy.configuration import (
     ApprovalRule,
     DocumentSettings,
+    PluginLimit,
     ReminderStep,
     RuleSetting,
     Settlement,
@@ -136,6 +137,7 @@ class Blueprint(Part, frozen=True, kw_only=True):
     hosts: Annotated[tuple[Host, ...], Meta(max_length=20)] = ()
     rules: tuple[RuleSetting, ...] = field(default_factory=lambda: DEFAULTS.rules)  # holds dicts: no hash, no default
     triggers: tuple[Name, ...] = DEFAULTS.triggers
+    plugin_limits: tuple[PluginLimit, ...] = DEFAULTS.plugin_limits
     approvals: tuple[ApprovalRule, ...] = DEFAULTS.approvals
     reminders: tuple[ReminderStep, ...] = DEFAULTS.reminders
     settlement: tuple[Settlement, ...] = DEFAULTS.settlement
@@ -157,6 +159,7 @@ class Blueprint(Part, frozen=True, kw_only=True):
         return TenantConfiguration(
             rules=self.rules,
             triggers=self.triggers,
+            plugin_limits=self.plugin_limits,
             approvals=self.approvals,
             reminders=self.reminders,
             settlement=self.settlement,

@@ -87,7 +87,7 @@ def test_a_lease_lost_in_the_middle_leaves_no_trace(database: Database, tenant: 
         database, doing(slow, batch_max=5), tenant_id=tenant.id)] == [0]  # fmt: skip
     assert noted(database, tenant) == []
     assert drain(database, doing(lambda tx, _jobs: note(tx, "again"), batch_max=5), tenant_id=tenant.id) == 2
-    assert noted(database, tenant) == ["again"]
+    assert noted(database, tenant) == ["again", "again"]  # each by itself: one of them may be what silenced the worker
 
 
 def test_a_batch_that_fails_leaves_no_partial_effects(database: Database, tenant: Tenant) -> None:

@@ -165,13 +165,14 @@ class Office:
         customer = {"name": "Client SA", "address": address, "tax_id": "FR40303265045"}
         events = [_event("customer", "C", customer)]
         for ref in self.refs:
-            terms = {"number": f"K-{ref}", "customer": "C", "signed_on": "2026-01-10", "currency": "EUR"}
-            events.append(_event("contract", f"K-{ref}", {**terms, "value": "5000.00"}))
-            milestone = {"contract": f"K-{ref}", "number": "1", "name": "Design", "currency": "EUR"}
-            events.append(_event("milestone", ref, {**milestone, "amount": "1000.00"}))
+            events += _agreed(ref, "Design")
         self.send(iter(events))
         drain(self.database, spine_handlers(), tenant_id=self.tenant.id)
         until(lambda: set(self.jobs()) == {"done"}, lambda: f"seeded: {self.jobs()}")
+
+    def agree(self, ref: str, name: str) -> None:
+        """One contract more, with one milestone of that name; nobody works it off here."""
+        self.send(iter(_agreed(ref, name)))
 
     def jobs(self) -> dict[str, int]:
         """How many jobs are in each state; those whose time has not come are left out."""
@@ -243,6 +244,13 @@ def make_office(database: Database, milestones: int) -> Office:
     office = Office(database, applied.tenant, tuple(f"M{number}" for number in range(milestones)))
     office.seed()
     return office
+
+
+def _agreed(ref: str, name: str) -> list[msgspec.Raw]:
+    """A contract with one milestone."""
+    terms = {"number": f"K-{ref}", "customer": "C", "signed_on": "2026-01-10", "currency": "EUR", "value": "5000.00"}
+    milestone = {"contract": f"K-{ref}", "number": "1", "name": name, "currency": "EUR", "amount": "1000.00"}
+    return [_event("contract", f"K-{ref}", terms), _event("milestone", ref, milestone)]
 
 
 def _event(kind: str, ref: str, data: dict[str, Any]) -> msgspec.Raw:

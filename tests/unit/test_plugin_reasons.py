@@ -11,7 +11,7 @@ from billwright.extension.reasons import NOTES, REASONS, Reason, explain
 
 ROOT = Path(__file__).parents[2]
 TRIGGERS = ["milestones", "time_entries", "expenses"]
-ROLES = {"billing_clerk", "project_operations", "contract_administrator"}
+ROLES = {"billing_clerk", "project_operations", "contract_administrator", "integration_administrator"}
 
 
 def test_the_mapping_has_exactly_the_codes_that_triggers_and_billing_give() -> None:

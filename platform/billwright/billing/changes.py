@@ -1,7 +1,7 @@
 """The differences between what triggers say and what is kept, written in a few statements."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
@@ -21,7 +21,7 @@ from billwright.tenancy.recordset import insert_many
 from billwright.tenancy.transaction import Tx
 
 # What billing itself has to say about an item, besides the triggers. ``extension/reasons.py`` has the words.
-REASONS: Final = ("legal_entity_unknown", "billed_on_another_contract", "withdrawn")
+REASONS: Final = ("legal_entity_unknown", "billed_on_another_contract", "withdrawn", "trigger_failed")
 NOTES: Final = ("changed_after_billing", "withdrawn_after_billing")
 AUDITED: Final = frozenset({"state", "reasons", "notes", "amount_minor", "currency"})
 
@@ -32,6 +32,7 @@ class Changes:
     def __init__(self, tx: Tx, known: Mapping[str, AnyRow]) -> None:
         self.tx = tx
         self.drafts: set[UUID] = set()
+        self.doubted: set[UUID] = set()
         self._known = known
         self._billed = {(row.kind, row.subject_id): row for row in known.values() if row.state == "billed"}
         self._seen: set[str] = set()
@@ -61,10 +62,17 @@ class Changes:
                 self.drafts.add(row.invoice_id)
             self._update(row, {**values, "state": "drafted"} if stays else values)
 
-    def withdraw_the_rest(self) -> None:
-        """The source no longer has these facts: unbilled items are cancelled, billed ones are noted for people."""
+    def withdraw_the_rest(self, unsure: Collection[UUID] = ()) -> None:
+        """The source no longer has these facts: unbilled items are cancelled, billed ones are noted for people.
+
+        For contracts in ``unsure`` a trigger could not answer, so nobody knows: their items wait, and those on a draft
+        hold it, until the trigger answers again. ``doubted`` are those drafts.
+        """
         for key, row in self._known.items():
             if key in self._seen or row.state == "cancelled":
+                continue
+            if row.contract_id in unsure:
+                self._doubt(row)
                 continue
             if row.state == "billed":
                 if "withdrawn_after_billing" not in row.notes:
@@ -75,6 +83,20 @@ class Changes:
             values = {"state": "cancelled", "reasons": ["withdrawn"], "invoice_id": None, "updated_at": self.tx.now}
             self._updates.append({"b_id": row.id, **values})
             self._entry(row.id, row.state, values)
+
+    def _doubt(self, row: AnyRow) -> None:
+        if row.state not in ("ready", "drafted"):
+            return
+        if row.state == "drafted":
+            self.drafts.add(row.invoice_id)
+            self.doubted.add(row.invoice_id)
+        if "trigger_failed" in row.reasons:
+            return
+        state = "waiting" if row.state == "ready" else "drafted"
+        # No hash: whatever the trigger says next time is news.
+        change = {"state": state, "reasons": ["trigger_failed"], "proposal_sha256": "", "updated_at": self.tx.now}
+        self._updates.append({"b_id": row.id, **change, "waiting_since": self.tx.now if state == "waiting" else None})
+        self._entry(row.id, row.state, change)
 
     def _judged(
         self, contract_id: UUID, view: ContractView, proposal: ItemProposal, entity_id: UUID | None

@@ -1,7 +1,7 @@
 """Pricing a draft anew from its items: lines, allocations, tax, totals, content hash, contributors."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import bindparam, delete, select, update
@@ -37,11 +37,21 @@ from billwright.tenancy.configuration import read_configuration
 from billwright.tenancy.recordset import insert_many
 from billwright.tenancy.transaction import Tx
 
+CONTRIBUTOR: Final = "Somebody else sent facts of this draft; it is checked again."
+DOUBTED: Final = "A trigger could not say whether this draft still bills the right things; it is held until it can."
 
-def rebuild_drafts(tx: Tx, invoice_ids: Sequence[UUID], *, made: frozenset[UUID] = frozenset()) -> list[UUID]:
+
+def rebuild_drafts(
+    tx: Tx,
+    invoice_ids: Sequence[UUID],
+    *,
+    made: frozenset[UUID] = frozenset(),
+    doubted: Collection[UUID] = frozenset(),
+) -> list[UUID]:
     """Price drafts anew from their items, in a constant number of statements; say, and return, which changed.
 
-    A draft whose last item left it is void: it never had a number, so nothing is missing.
+    A draft whose last item left it is void: it never had a number, so nothing is missing. Drafts in ``doubted`` go back
+    to the checks, whatever their content.
     """
     if not invoice_ids:
         return []
@@ -51,7 +61,7 @@ def rebuild_drafts(tx: Tx, invoice_ids: Sequence[UUID], *, made: frozenset[UUID]
     writer = _DraftWriter(tx, ids)
     for invoice_id, row in drafts.items():
         writer.add(row, items.get(invoice_id, []), made=invoice_id in made)
-    writer.write({invoice_id: items.get(invoice_id, []) for invoice_id in drafts})
+    writer.write({invoice_id: items.get(invoice_id, []) for invoice_id in drafts}, doubted)
     if writer.changed:
         publish(tx, DraftsChanged(invoice_ids=tuple(writer.changed)))
     if writer.emptied:
@@ -257,13 +267,15 @@ class _DraftWriter:
             }
         )
 
-    def write(self, items: Mapping[UUID, Sequence[AnyRow]]) -> None:
+    def write(self, items: Mapping[UUID, Sequence[AnyRow]], doubted: Collection[UUID]) -> None:
         session = self.tx.session
         if self._lines:
             insert_many(session, InvoiceLineRow, self._lines)
             insert_many(session, AllocationRow, self._allocations)
-        for invoice_id in self._write_contributors(items) - set(self.changed):
-            self._ask_again(invoice_id)
+        for invoice_id in self._write_contributors(items) - {*self.changed}:
+            self._ask_again(invoice_id, "draft.contributor", CONTRIBUTOR)
+        for invoice_id in {*doubted} - {*self.changed, *self.emptied}:
+            self._ask_again(invoice_id, "draft.doubted", DOUBTED)
         if self._invoices:
             names = [name for name in self._invoices[0] if not name.startswith("b_")]
             statement = update(InvoiceRow).where(InvoiceRow.id == bindparam("b_id"))
@@ -275,13 +287,14 @@ class _DraftWriter:
             insert_many(session, InvoiceEventRow, self._events)
         record_many(self.tx, self._entries)
 
-    def _ask_again(self, invoice_id: UUID) -> None:
-        """Same content, but somebody new had a hand in it, who may have approved it before: checks and approvals run again."""
+    def _ask_again(self, invoice_id: UUID, event: str, text: str) -> None:
+        """Same content, but checks and approvals run again: somebody new had a hand in it, who may have approved it
+        before, or nobody knows any more whether its items hold."""
         row = self._standing.get(invoice_id)
         if row is not None and row.detail != "submitted":
             self.changed.append(invoice_id)
             self._state(row, {name: getattr(row, name) for name in ("net_minor", "tax_minor", "gross_minor")})
-            self._said(invoice_id, "draft.contributor", "Somebody else sent facts of this draft; it is checked again.")
+            self._said(invoice_id, event, text)
 
     def _write_contributors(self, items: Mapping[UUID, Sequence[AnyRow]]) -> set[UUID]:
         """Who made the facts that these drafts bill; kept so that none of them approves. Return drafts with a new name."""

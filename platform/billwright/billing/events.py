@@ -16,6 +16,24 @@ class DraftsChanged(DomainEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TriggerFailed:
+    """A trigger could not say what is billable on a contract. ``sentence`` names it and says why."""
+
+    contract_id: UUID
+    customer_id: UUID | None
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TriggersAsked(DomainEvent):
+    """The triggers of ``contract_ids`` were asked; those of ``failed`` could not all answer, the others did."""
+
+    name: ClassVar[str] = "triggers.asked"
+    contract_ids: tuple[UUID, ...]
+    failed: tuple[TriggerFailed, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DraftsEmptied(DomainEvent):
     """The last item left these drafts; they are void. Whatever waits on them is closed in the same transaction."""
 

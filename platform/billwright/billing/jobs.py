@@ -1,6 +1,7 @@
 """Billing's jobs: look at contracts whose facts changed."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, Final
 
 from sqlalchemy import select
@@ -10,6 +11,7 @@ from billwright.billing.drafts import rebuild_drafts
 from billwright.billing.evaluate import evaluate_contracts
 from billwright.canon.events import ContractsTouched, CustomersTouched
 from billwright.canon.tables import ContractRow
+from billwright.extension.running import IN_PROCESS, PluginRunner
 from billwright.jobs.enqueue import enqueue
 from billwright.jobs.handlers import Handler, Job
 from billwright.kernel.events import DomainEvent, JobSpec
@@ -30,8 +32,8 @@ def on_customers_touched(event: CustomersTouched) -> list[JobSpec]:
     ]
 
 
-def _evaluate(tx: Tx, jobs: Sequence[Job]) -> None:
-    evaluate_contracts(tx, sorted({job.uuid("contract_id") for job in jobs}))
+def _evaluate(tx: Tx, jobs: Sequence[Job], *, plugins: PluginRunner) -> None:
+    evaluate_contracts(tx, sorted({job.uuid("contract_id") for job in jobs}), plugins=plugins)
 
 
 def _customers(tx: Tx, jobs: Sequence[Job]) -> None:
@@ -42,9 +44,10 @@ def _customers(tx: Tx, jobs: Sequence[Job]) -> None:
     enqueue(tx, on_contracts_touched(ContractsTouched(contract_ids=tuple(tx.session.scalars(query)))))
 
 
-def handlers() -> list[Handler]:
+def handlers(plugins: PluginRunner = IN_PROCESS) -> list[Handler]:
+    evaluate = partial(_evaluate, plugins=plugins)
     return [
-        Handler(kind="billing.evaluate", in_transaction=_evaluate, batch_max=100, lease_s=120),
+        Handler(kind="billing.evaluate", in_transaction=evaluate, batch_max=100, lease_s=120),
         Handler(kind="billing.customer", in_transaction=_customers, batch_max=100),
     ]
 

@@ -137,6 +137,7 @@ def items_of_contracts(tx: Tx, contract_ids: Sequence[UUID]) -> dict[str, AnyRow
             BillableItemRow.kind,
             BillableItemRow.subject_id,
             BillableItemRow.state,
+            BillableItemRow.reasons,
             BillableItemRow.notes,
             BillableItemRow.quantity,
             BillableItemRow.amount_minor,

@@ -13,6 +13,7 @@ from billwright.checks.examine import Examined, examine_drafts
 from billwright.checks.keep_findings import Kept, finding_key, keep_exceptions, keep_findings
 from billwright.checks.tables import ExceptionRow, FindingRow, WaiverRow
 from billwright.checks.waivers import drop_of_emptied, keep_waivers
+from billwright.extension.running import IN_PROCESS, PluginRunner
 from billwright.extension.views import Finding
 from billwright.jobs.enqueue import publish
 from billwright.kernel.ids import new_id
@@ -21,7 +22,7 @@ from billwright.tenancy.recordset import insert_many
 from billwright.tenancy.transaction import Tx
 
 
-def check_drafts(tx: Tx, invoice_ids: Sequence[UUID]) -> None:
+def check_drafts(tx: Tx, invoice_ids: Sequence[UUID], *, plugins: PluginRunner = IN_PROCESS) -> None:
     """Check drafts in phase ``validation_pending``: clean ones go on to approvals, blocked ones to the exception desk.
 
     A constant number of statements for any number of drafts. A finding that is no longer said is resolved, and with its
@@ -30,7 +31,8 @@ def check_drafts(tx: Tx, invoice_ids: Sequence[UUID]) -> None:
     drafts = queries.lock_drafts(tx, invoice_ids)
     if not drafts:
         return
-    examined = examine_drafts(tx, drafts, queries.draft_views(tx, drafts))
+    views, doubted = queries.draft_views(tx, drafts)
+    examined = examine_drafts(tx, drafts, views, doubted, plugins)
     kept = keep_findings(tx, drafts, examined)
     blocking, waived = _blocking(tx, drafts, examined, kept)
     keep_exceptions(tx, drafts, blocking, kept, waived)

@@ -1,20 +1,25 @@
 """Asking the tenant's rules about drafts: what each one says, and which could not answer."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, Final
 from uuid import UUID
 
 import structlog
 
 from billwright.extension.loading import callers, load_rules, plugin_settings
-from billwright.extension.views import DraftView, Finding
+from billwright.extension.running import Call, Failure, PluginRunner
+from billwright.extension.views import DraftView, Finding, LineView
+from billwright.kernel.canonical_json import plain
+from billwright.kernel.errors import SettingsInvalidError
 from billwright.tenancy.base import AnyRow
-from billwright.tenancy.configuration import read_configuration
+from billwright.tenancy.configuration import RuleSetting, TenantConfiguration, read_configuration
 from billwright.tenancy.transaction import Tx
 
 log = structlog.get_logger("billwright.checks")
 Said = tuple[str, Finding]
+SEVERITIES: Final = ("info", "warning", "blocking")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,30 +30,80 @@ class Examined:
     failed: frozenset[str]
 
 
-def examine_drafts(tx: Tx, drafts: Sequence[AnyRow], views: Mapping[UUID, DraftView]) -> dict[UUID, Examined]:
-    """Ask every enabled rule about every draft. A rule that could not answer blocks the draft under its own name."""
-    rules = _rules(tx)
-    return {row.id: _examine(rules, row, views[row.id]) for row in drafts}
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    """An enabled rule, ready to be asked; ``broken`` says why it cannot be."""
+
+    name: str
+    hook: Callable[..., Any]
+    settings: Mapping[str, Any]
+    limit_s: float
+    broken: Failure | None = None
 
 
-def _rules(tx: Tx) -> list[tuple[str, Any, Any]]:
-    """(name, hook, settings) of the enabled rules, in the tenant's order."""
-    enabled = read_configuration(tx).rules
-    hooks = dict(callers(load_rules([rule.name for rule in enabled]), "examine_draft"))
-    return [(rule.name, hooks[rule.name], plugin_settings(rule.name, rule.settings)) for rule in enabled]
+def examine_drafts(
+    tx: Tx,
+    drafts: Sequence[AnyRow],
+    views: Mapping[UUID, DraftView],
+    doubted: Mapping[UUID, Sequence[LineView]],
+    plugins: PluginRunner,
+) -> dict[UUID, Examined]:
+    """Ask every enabled rule about every draft. A rule that could not answer blocks the draft under its own name.
+
+    ``doubted`` are lines whose trigger could not say whether they are still to be billed.
+    """
+    configuration = read_configuration(tx)
+    rules = [_rule(rule, configuration, plugins) for rule in configuration.rules]
+    calls = [
+        Call(f"rule {rule.name}", partial(_answer, rule.hook, views[row.id], rule.settings), rule.limit_s)
+        for row in drafts
+        for rule in rules
+        if rule.broken is None
+    ]
+    answers = iter(plugins.run(calls))
+    examined: dict[UUID, Examined] = {}
+    for row in drafts:
+        said: list[Said] = [*_own_findings(row), *_doubts(doubted.get(row.id, ()))]
+        failed: set[str] = set()
+        for rule in rules:
+            answer = rule.broken or next(answers)
+            if isinstance(answer, Failure):
+                _log(rule.name, row.id, answer)
+                failed.add(rule.name)
+                said.append((rule.name, _failed(rule.name, answer)))
+            else:
+                said += [(rule.name, finding) for finding in answer]
+        examined[row.id] = Examined(said, frozenset(failed))
+    return examined
 
 
-def _examine(rules: Sequence[tuple[str, Any, Any]], row: AnyRow, view: DraftView) -> Examined:
-    said: list[Said] = []
-    failed: set[str] = set()
-    for name, hook, settings in rules:
-        try:
-            said.extend((name, finding) for finding in hook(draft=view, settings=settings))
-        except Exception as error:
-            log.exception("rule failed", rule=name, draft=view.id)
-            failed.add(name)
-            said.append((name, _failed(name, error)))
-    return Examined([*said, *_own_findings(row)], frozenset(failed))
+def _rule(rule: RuleSetting, configuration: TenantConfiguration, plugins: PluginRunner) -> _Rule:
+    limits = {each.name: each.limit_ms for each in configuration.plugin_limits}
+    limit_s = plugins.limit_of(limits.get(rule.name))
+    try:
+        ((_, hook),) = callers(load_rules([rule.name]), "examine_draft")
+        return _Rule(rule.name, hook, plugin_settings(rule.name, rule.settings), limit_s)
+    except SettingsInvalidError as error:
+        broken = Failure(f"rule {rule.name}", "refused", "SettingsInvalid", str(error))
+        return _Rule(rule.name, dict, {}, limit_s, broken)
+
+
+def _answer(hook: Callable[..., Any], view: DraftView, settings: Mapping[str, Any]) -> Sequence[Finding]:
+    """Runs in the plugin's thread: a lazy answer is made there, and what is no finding is the rule's failure."""
+    findings = tuple(hook(draft=view, settings=settings))
+    for each in findings:
+        if type(each) is not Finding:
+            raise TypeError(f"examine_draft gave a {type(each).__name__}, not a Finding")
+        if each.severity not in SEVERITIES:
+            raise ValueError(f"examine_draft gave the severity {each.severity!r}, not one of {', '.join(SEVERITIES)}")
+    return tuple(replace(each, evidence=plain(each.evidence)) for each in findings)
+
+
+def _log(name: str, draft_id: UUID, failure: Failure) -> None:
+    log.error(
+        "rule failed", rule=name, draft=str(draft_id), reason=failure.reason, kind=failure.kind, error=failure.error,
+        trace=failure.trace,
+    )  # fmt: skip
 
 
 def _own_findings(row: AnyRow) -> list[Said]:
@@ -65,14 +120,33 @@ def _own_findings(row: AnyRow) -> list[Said]:
     return [("tax", finding)]
 
 
-def _failed(name: str, error: Exception) -> Finding:
+def _doubts(lines: Sequence[LineView]) -> list[Said]:
+    return [("triggers", _doubt(line)) for line in lines]
+
+
+def _doubt(line: LineView) -> Finding:
+    return Finding(
+        code="trigger_failed",
+        severity="blocking",
+        subject=f"lines/{line.id}",
+        message=f"Whether “{line.description}” ({line.net}) is still to be billed could not be looked at: a trigger of "
+        f"contract {line.contract_number} could not run.",
+        remedy="Tell the integration administrator; the contract is looked at again by itself, and the draft goes on.",
+        owner_role="integration_administrator",
+        technical=True,
+        evidence={"contract": line.contract_number, "transaction_key": line.transaction_key},
+    )
+
+
+def _failed(name: str, failure: Failure) -> Finding:
+    why = failure.kind if failure.reason == "raised" else failure.error.rstrip(".")
     return Finding(
         code="rule_failed",
         severity="blocking",
         subject="draft",
-        message=f"The check {name} could not run: {type(error).__name__}.",
+        message=f"The check {name} could not run: {why}.",
         remedy="Tell the integration administrator; correct the rule or its settings, then check the draft again.",
         owner_role="integration_administrator",
         technical=True,
-        evidence={"error": str(error)[:500]},
+        evidence={"reason": failure.reason, "error": failure.error},
     )

@@ -1,10 +1,13 @@
 """The checks' job: examine drafts that were made or changed."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, Final
 
-from billwright.billing.events import DraftsChanged, DraftsEmptied
+from billwright.billing.events import DraftsChanged, DraftsEmptied, TriggersAsked
 from billwright.checks.check_drafts import check_drafts, close_emptied
+from billwright.checks.trigger_exceptions import keep_trigger_exceptions
+from billwright.extension.running import IN_PROCESS, PluginRunner
 from billwright.jobs.handlers import Handler, Job
 from billwright.kernel.events import DomainEvent, JobSpec
 from billwright.tenancy.transaction import Tx
@@ -21,12 +24,17 @@ def on_drafts_emptied(tx: Tx, event: DraftsEmptied) -> None:
     close_emptied(tx, event.invoice_ids)
 
 
-def _check(tx: Tx, jobs: Sequence[Job]) -> None:
-    check_drafts(tx, sorted({job.uuid("invoice_id") for job in jobs}))
+def on_triggers_asked(tx: Tx, event: TriggersAsked) -> None:
+    keep_trigger_exceptions(tx, event)
 
 
-def handlers() -> list[Handler]:
-    return [Handler(kind="billing.check", in_transaction=_check, batch_max=100, lease_s=120)]
+def _check(tx: Tx, jobs: Sequence[Job], *, plugins: PluginRunner) -> None:
+    check_drafts(tx, sorted({job.uuid("invoice_id") for job in jobs}), plugins=plugins)
+
+
+def handlers(plugins: PluginRunner = IN_PROCESS) -> list[Handler]:
+    check = partial(_check, plugins=plugins)
+    return [Handler(kind="billing.check", in_transaction=check, batch_max=100, lease_s=120)]
 
 
 SUBSCRIBED_JOBS: Final[Mapping[type[DomainEvent], Sequence[Callable[[Any], Sequence[JobSpec]]]]] = {
@@ -34,4 +42,5 @@ SUBSCRIBED_JOBS: Final[Mapping[type[DomainEvent], Sequence[Callable[[Any], Seque
 }
 SUBSCRIBED_INLINE: Final[Mapping[type[DomainEvent], Sequence[Callable[[Tx, Any], None]]]] = {
     DraftsEmptied: (on_drafts_emptied,),
+    TriggersAsked: (on_triggers_asked,),
 }

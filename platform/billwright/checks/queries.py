@@ -57,10 +57,10 @@ def lock_drafts(tx: Tx, invoice_ids: Sequence[UUID]) -> list[AnyRow]:
     return list(tx.session.execute(query))
 
 
-def draft_views(tx: Tx, drafts: Sequence[AnyRow]) -> dict[UUID, DraftView]:
-    """What rules see of each draft."""
+def draft_views(tx: Tx, drafts: Sequence[AnyRow]) -> tuple[dict[UUID, DraftView], dict[UUID, list[LineView]]]:
+    """What rules see of each draft; and the lines whose items a trigger could not confirm."""
     invoice_ids = [row.id for row in drafts]
-    lines, contracts_of = _lines(tx, invoice_ids)
+    lines, contracts_of, doubted = _lines(tx, invoice_ids)
     contract_ids = sorted({contract for contracts in contracts_of.values() for contract in contracts})
     totals = _totals(tx, contract_ids)
     billed = _billed(tx, contract_ids)
@@ -84,10 +84,12 @@ def draft_views(tx: Tx, drafts: Sequence[AnyRow]) -> dict[UUID, DraftView]:
                 view for contract in sorted(contracts) for owner, view in history.get(contract, ()) if owner != row.id
             ),
         )
-    return views
+    return views, doubted
 
 
-def _lines(tx: Tx, invoice_ids: Sequence[UUID]) -> tuple[dict[UUID, list[LineView]], dict[UUID, set[UUID]]]:
+def _lines(
+    tx: Tx, invoice_ids: Sequence[UUID]
+) -> tuple[dict[UUID, list[LineView]], dict[UUID, set[UUID]], dict[UUID, list[LineView]]]:
     query = (
         select(
             InvoiceLineRow.id,
@@ -106,6 +108,7 @@ def _lines(tx: Tx, invoice_ids: Sequence[UUID]) -> tuple[dict[UUID, list[LineVie
             BillableItemRow.service_to,
             BillableItemRow.contract_id,
             BillableItemRow.evidence_ids,
+            BillableItemRow.reasons,
             ContractRow.number.label("contract_number"),
             ContractRow.acceptance_required.label("contract_acceptance"),
             MilestoneRow.number.label("milestone_number"),
@@ -128,10 +131,14 @@ def _lines(tx: Tx, invoice_ids: Sequence[UUID]) -> tuple[dict[UUID, list[LineVie
     )
     lines: dict[UUID, list[LineView]] = defaultdict(list)
     contracts: dict[UUID, set[UUID]] = defaultdict(set)
+    doubted: dict[UUID, list[LineView]] = defaultdict(list)
     for row in tx.session.execute(query):
-        lines[row.invoice_id].append(_line_view(row))
+        line = _line_view(row)
+        lines[row.invoice_id].append(line)
         contracts[row.invoice_id].add(row.contract_id)
-    return lines, contracts
+        if "trigger_failed" in row.reasons:
+            doubted[row.invoice_id].append(line)
+    return lines, contracts, doubted
 
 
 def _line_view(row: AnyRow) -> LineView:

@@ -19,7 +19,7 @@ def command(queues: str, threads: int) -> None:
     configure_logging(settings)
     stop = stop_on_signals()
     database = database_of(settings)
-    handlers = all_handlers(settings, database)
+    handlers = all_handlers(settings, database, watched=True)
     wanted = [name for name in queues.split(",") if name] or list(QUEUES)
     unknown = sorted(set(wanted) - set(QUEUES))
     if unknown:

@@ -28,5 +28,6 @@ class Hooks:
         """Findings about ``draft``; ``[]`` if there is nothing to say.
 
         Pure. ``settings`` is the tenant's configuration of this rule, already checked against the plugin's
-        ``Settings`` struct. A rule that raises becomes a technical, blocking finding under its own name.
+        ``Settings`` struct. A rule that raises, or runs past its time limit, becomes a technical, blocking finding
+        under its own name.
         """

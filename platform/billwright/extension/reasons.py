@@ -242,6 +242,13 @@ REASONS: Final = _by_code(
         owner_role="billing_clerk",
     ),
     Reason(
+        code="trigger_failed",
+        title="Trigger could not run",
+        sentence="The trigger that makes this work billable could not look at it again, so nobody knows whether it still is.",
+        remedy="Tell the integration administrator; the contract is looked at again by itself, and the item goes on then.",
+        owner_role="integration_administrator",
+    ),
+    Reason(
         code="withdrawn",
         title="Withdrawn at the source",
         sentence="The source no longer has this work on the contract, or its trigger was switched off.",

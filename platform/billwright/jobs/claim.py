@@ -20,6 +20,11 @@ OUT_MAX: Final = 400  # leases under way per queue; the rest waits in PostgreSQL
 # Leases under way of one tenant and batched kind. While two are being done, what comes in the meantime gathers to one
 # larger batch instead of many small ones: under load the cost per job falls by itself.
 BATCHES_OUT_MAX: Final = 2
+# A batch whose worker never answered may hold the job that ended it (a plugin that holds the interpreter, or takes all
+# memory). Its jobs are tried alone, one of a tenant and kind at a time and beside the healthy batches, so that only the
+# guilty one fails on; its lease is short, so that it is known in minutes.
+SUSPECTS_OUT_MAX: Final = 1
+SUSPECT_LEASE_S: Final = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,17 +49,20 @@ def claim(
         due = queries.due_jobs(
             tx.session, tx.now, per_tenant=per_tenant, kinds=handlers.by_kind, queues=queues, tenant_id=tenant_id
         )
-        groups: dict[tuple[UUID, str], list[list[queries.DueJob]]] = defaultdict(list)
+        groups: dict[tuple[UUID, str, bool], list[list[queries.DueJob]]] = defaultdict(list)
         for job in due:
-            parts, handler = groups[job.tenant_id, job.kind], handlers.by_kind[job.kind]
-            if parts and len(parts[-1]) < handler.batch_max:
+            handler = handlers.by_kind[job.kind]
+            alone = job.suspect and handler.batch_max > 1
+            parts = groups[job.tenant_id, job.kind, alone]
+            if parts and not alone and len(parts[-1]) < handler.batch_max:
                 parts[-1].append(job)
-            elif room.take(job, handler):
+            elif room.take(job, handler, alone=alone):
                 parts.append([job])
         leases: list[Lease] = []
         grants: list[tuple[UUID, UUID, datetime]] = []
-        for (_, kind), parts in groups.items():
-            until = queries.lease_until(tx.now, handlers.by_kind[kind].lease_s)
+        for (_, kind, alone), parts in groups.items():
+            lease_s = handlers.by_kind[kind].lease_s
+            until = queries.lease_until(tx.now, min(lease_s, SUSPECT_LEASE_S) if alone else lease_s)
             for part in parts:
                 lease = Lease(new_id(), part[0].queue, len(part))
                 leases.append(lease)
@@ -70,24 +78,26 @@ class _Room:
         self._out_max = out_max
         self._queues: Counter[str] = Counter()
         self._tenants: Counter[tuple[UUID, str]] = Counter()
-        self._kinds: Counter[tuple[UUID, str]] = Counter()
+        self._kinds: Counter[tuple[UUID, str, bool]] = Counter()
         for each in out:
             self._queues[each.queue] += each.leases
             self._tenants[each.tenant_id, each.queue] += each.leases
-            self._kinds[each.tenant_id, each.kind] += each.leases
+            self._kinds[each.tenant_id, each.kind, False] += each.leases - each.suspects
+            self._kinds[each.tenant_id, each.kind, True] += each.suspects
 
-    def take(self, job: queries.DueJob, handler: Handler) -> bool:
-        """Whether there is room for one more lease; it is taken then."""
+    def take(self, job: queries.DueJob, handler: Handler, *, alone: bool) -> bool:
+        """Whether there is room for one more lease; it is taken then. ``alone``: for a job that is tried by itself."""
         leases_max = handler.leases_max or (BATCHES_OUT_MAX if handler.batch_max > 1 else None)
+        leases_max = SUSPECTS_OUT_MAX if alone else leases_max
         if (
             self._queues[job.queue] >= self._out_max
             or self._tenants[job.tenant_id, job.queue] >= plan_of(job.plan).leases
-            or (leases_max is not None and self._kinds[job.tenant_id, job.kind] >= leases_max)
+            or (leases_max is not None and self._kinds[job.tenant_id, job.kind, alone] >= leases_max)
         ):
             return False
         self._queues[job.queue] += 1
         self._tenants[job.tenant_id, job.queue] += 1
-        self._kinds[job.tenant_id, job.kind] += 1
+        self._kinds[job.tenant_id, job.kind, alone] += 1
         return True
 
 

@@ -31,12 +31,12 @@ DUE: Final = text(
              WHERE state IN ('queued', 'retry') AND (queue, tenant_id) > (line.queue, line.tenant_id)
              ORDER BY queue, tenant_id LIMIT 1) next
     )
-    SELECT due.id, due.tenant_id, due.kind, due.queue, tenant.plan
+    SELECT due.id, due.tenant_id, due.kind, due.queue, tenant.plan, due.error_class IS NOT DISTINCT FROM 'lease' AS suspect
       FROM line
       JOIN control.tenant ON tenant.id = line.tenant_id AND tenant.state = 'active'
       LEFT JOIN unnest(CAST(:plans AS text[]), CAST(:weights AS bigint[])) AS plan (name, weight) ON plan.name = tenant.plan
      CROSS JOIN LATERAL (
-        SELECT id, tenant_id, kind, queue, priority, run_at FROM control.job
+        SELECT id, tenant_id, kind, queue, priority, run_at, error_class FROM control.job
          WHERE state IN ('queued', 'retry') AND queue = line.queue AND tenant_id = line.tenant_id
            AND run_at <= greatest(tenant.clock_at, :now)
            AND run_at <= CASE state WHEN 'retry' THEN :now ELSE coalesce(tenant.clock_at, :now) END
@@ -93,7 +93,8 @@ _BACK: Final = text(
     """
 )
 # Of several silent workers with the same wish one is enough to try again. A job that silences its workers again and again
-# is what kills them: it becomes a dead letter. ``run_at`` of a sandbox tenant may lie ahead of real time.
+# is what kills them: it goes behind the others from the second time on, and becomes a dead letter. ``run_at`` of a sandbox
+# tenant may lie ahead of real time.
 EXPIRED: Final = text(
     """
     WITH silent AS (
@@ -107,7 +108,8 @@ EXPIRED: Final = text(
                 SELECT 1 FROM control.job other WHERE other.tenant_id = job.tenant_id AND other.key = job.key
                    AND other.state IN ('queued', 'retry')) THEN 'done'
             WHEN attempts >= :silent_max THEN 'dead' ELSE 'retry' END,
-        run_at = least(run_at, :now), lease_id = NULL, leased_until = NULL, error_class = 'lease',
+        run_at = CASE WHEN attempts > 1 THEN :now ELSE least(run_at, :now) END,
+        lease_id = NULL, leased_until = NULL, error_class = 'lease',
         error = 'the worker did not answer in time', updated_at = :now
       FROM silent WHERE job.id = silent.id
     """
@@ -123,7 +125,8 @@ _UNLEASE: Final = text(
 )
 _OUT: Final = text(
     """
-    SELECT queue, tenant_id, kind, count(*) AS jobs, count(DISTINCT lease_id) AS leases
+    SELECT queue, tenant_id, kind, count(*) AS jobs, count(DISTINCT lease_id) AS leases,
+           count(DISTINCT lease_id) FILTER (WHERE error_class = 'lease') AS suspects
       FROM control.job WHERE state = 'leased' GROUP BY queue, tenant_id, kind
     """
 )
@@ -139,11 +142,14 @@ LOOKS_MAX: Final = 10
 
 @dataclass(frozen=True, slots=True)
 class DueJob:
+    """``suspect``: its last worker never answered; this job, or another one done with it, may be what ended that worker."""
+
     id: UUID
     tenant_id: UUID
     kind: str
     queue: str
     plan: str
+    suspect: bool
 
 
 def due_jobs(
@@ -256,13 +262,14 @@ def _changed(session: Session, statement: TextClause, parameters: dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Out:
-    """What is under way of one kind for one tenant."""
+    """What is under way of one kind for one tenant; ``suspects`` of the leases hold a job whose last worker never answered."""
 
     queue: str
     tenant_id: UUID
     kind: str
     jobs: int
     leases: int
+    suspects: int
 
 
 def leases_out(session: Session) -> list[Out]:

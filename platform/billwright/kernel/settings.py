@@ -26,6 +26,7 @@ class Settings:
     body_bytes_max: int
     pool_size: int
     private_hosts_allowed: bool
+    plugin_limit_ms: int
     jobs_kept_days: int
 
     @property
@@ -86,5 +87,6 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         body_bytes_max=_number(env, "BILLWRIGHT_BODY_BYTES_MAX", 5 * 1024 * 1024),
         pool_size=_number(env, "BILLWRIGHT_POOL_SIZE", 8),
         private_hosts_allowed=env.get("BILLWRIGHT_PRIVATE_HOSTS", "") == "allow",
+        plugin_limit_ms=max(10, _number(env, "BILLWRIGHT_PLUGIN_LIMIT_MS", 2_000)),
         jobs_kept_days=max(1, _number(env, "BILLWRIGHT_JOBS_KEPT_DAYS", 30)),
     )

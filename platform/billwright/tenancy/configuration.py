@@ -30,6 +30,13 @@ class RuleSetting(Part, frozen=True, kw_only=True):
     waivable: tuple[Name, ...] | None = None
 
 
+class PluginLimit(Part, frozen=True, kw_only=True):
+    """How long one call of a rule or trigger may take here; never longer than the install allows."""
+
+    name: Name
+    limit_ms: Annotated[int, Meta(ge=10, le=600_000)]
+
+
 class ApprovalRule(Part, frozen=True, kw_only=True):
     """One row of the approval matrix; the first row that fits a draft decides. ``at_least`` is net, in major units."""
 
@@ -88,6 +95,7 @@ class TenantConfiguration(Part, frozen=True, kw_only=True):
         RuleSetting(name="duplicate_billing"),
     )
     triggers: tuple[Name, ...] = ("milestones", "time_entries", "expenses")
+    plugin_limits: tuple[PluginLimit, ...] = ()
     approvals: tuple[ApprovalRule, ...] = ()
     reminders: tuple[ReminderStep, ...] = (
         ReminderStep(days_after_due=3, tone="friendly"),

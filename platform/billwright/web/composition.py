@@ -15,6 +15,8 @@ from billwright.delivery.webhooks.vault import Vault
 from billwright.documents.mail import MailRenderer
 from billwright.documents.store import FileStore
 from billwright.extension.loading import available_connectors
+from billwright.extension.running import IN_PROCESS, PluginRunner
+from billwright.extension.watchdog import Watchdog
 from billwright.jobs.handlers import Handler, Handlers
 from billwright.kernel.events import DomainEvent, JobSpec, Subscriptions
 from billwright.kernel.settings import Settings
@@ -27,6 +29,9 @@ if TYPE_CHECKING:
 
 # In the order in which work flows.
 SPINE: Final = ("intake", "billing", "checks", "approvals", "issuing", "receivables")
+ROOMS_WITH_PLUGINS: Final = ("billing", "checks")
+# A worker in which no Python thread ran for so long while plugins were asked is ended.
+STANDSTILL_S: Final = 5.0
 AFTER_ISSUE: Final = ("documents", "delivery", "posting", "collections")
 ROOMS_WITH_API: Final = (
     "identity", "intake", "canon", "billing", "checks", "approvals", "jobs", "audit", "documents", "delivery", "posting",
@@ -65,22 +70,29 @@ def database_of(settings: Settings) -> Database:
     return database.with_subscriptions(subscriptions())
 
 
-def spine_handlers() -> Handlers:
+def spine_handlers(plugins: PluginRunner = IN_PROCESS) -> Handlers:
     """From a stored message to an issued, receivable-open invoice: everything that needs the database alone."""
     handlers: list[Handler] = []
     for room in SPINE:
-        handlers.extend(_jobs(room).handlers())
+        given = {"plugins": plugins} if room in ROOMS_WITH_PLUGINS else {}
+        handlers.extend(_jobs(room).handlers(**given))
     return Handlers.of(*handlers, *_jobs("collections").database_handlers(), fan_out_handler())
 
 
-def all_handlers(settings: Settings, database: Database) -> Handlers:
-    """Everything that workers can do in this install."""
+def all_handlers(settings: Settings, database: Database, *, watched: bool = False) -> Handlers:
+    """Everything that workers can do in this install.
+
+    ``watched``: this process may be ended by a plugin that holds the interpreter; somebody starts it again.
+    """
+    limit_s = settings.plugin_limit_ms / 1000
+    watchdog = Watchdog(max(STANDSTILL_S, 2 * limit_s)) if watched else None
+    plugins = PluginRunner(limit_s=limit_s, watchdog=watchdog)
     store, mails = FileStore(settings.files), MailRenderer()
     server = parse_smtp_url(settings.smtp_url) if settings.smtp_url else None
     post = Post(database=database, store=store, server=server)
     books = Books(database=database, connectors=available_connectors(), settings=settings)
     return Handlers.of(
-        *spine_handlers().by_kind.values(),
+        *spine_handlers(plugins).by_kind.values(),
         *_jobs("intake").drop_handlers(database, settings.drop),
         *_jobs("documents").handlers(database, store),
         *_jobs("delivery").handlers(post, mails),

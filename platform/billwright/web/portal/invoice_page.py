@@ -10,7 +10,8 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from billwright.approvals.decide_step import PERMISSIONS
-from billwright.approvals.pages import hindrance_of, identities, steps_of
+from billwright.approvals.duties import identities
+from billwright.approvals.pages import hindrance_of, steps_of
 from billwright.approvals.tables import ApprovalStepRow
 from billwright.billing.tables import InvoiceEventRow, InvoiceLineRow, InvoiceRow
 from billwright.canon.tables import EvidenceRow
