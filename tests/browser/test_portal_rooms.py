@@ -1,5 +1,6 @@
 """Customers, contracts, work and settings: clean in two brands, light and dark, wide and on a phone; and people at work."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -98,7 +99,8 @@ def test_an_administrator_adds_a_person_by_keyboard(portal: Portal, browser: Bro
     expect(page.locator("#said")).to_contain_text("rosa@northgate.example may work here as Collector")
     page.get_by_label("Role for Rosa Lind").select_option("auditor")
     page.get_by_role("button", name="Give to Rosa Lind").click()
-    expect(page.get_by_role("button", name="Auditor: take away from Rosa Lind")).to_be_visible()
+    taken = page.get_by_role("button", name="take away from Rosa Lind")
+    expect(taken).to_have_text([re.compile("Auditor"), re.compile("Collector")])
     context.close()
     assert [each for each in watch.wrong if "403 (Forbidden)" not in each] == []
 
@@ -115,7 +117,7 @@ def test_a_token_is_made_and_shown_once(portal: Portal, browser: Browser, screen
     expect(page.get_by_text("Copy its secret now")).to_be_visible()
     examine_in_all_lights(page, "meridian-settings-token-made", watch.wrong, screenshots)
     page.goto("/t/aldergate/settings/you")
-    expect(page.get_by_text("Nightly reports")).to_be_visible()
+    expect(page.get_by_role("button", name="End Nightly reports")).to_be_visible()
     expect(page.locator(".secret")).to_have_count(0)
     page.get_by_role("button", name="End Nightly reports").click()
     expect(page.locator("#said")).to_contain_text("The token is ended")

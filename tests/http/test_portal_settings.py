@@ -5,18 +5,20 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
 from sqlalchemy import select
 
+from billwright.audit.change_configuration import change_configuration
 from billwright.identity.find_token import find_token
 from billwright.identity.tables import MembershipRow, PersonRow
 from billwright.kernel.actor import SYSTEM
 from billwright.kernel.errors import NotAuthenticatedError
 from billwright.kernel.ids import show
 from billwright.tenancy.configuration import ApprovalRule, RuleSetting, TenantConfiguration
-from billwright.tenancy.transaction import Tenant, control_transaction
+from billwright.tenancy.transaction import Tenant, control_transaction, transaction
 from support.http import PASSWORD, People
-from support.pipeline import Firm
+from support.pipeline import Firm, person
 from support.visitors import LogIn, log_in_to, text_of
 
 __all__ = ["log_in_to"]
@@ -69,6 +71,17 @@ def test_settings_are_sentences(firm: Firm, log_in_to: LogIn) -> None:
     ):
         assert expected in said[tab], (tab, expected, said[tab])
     assert "tenant apply" in said["/rules"]
+
+
+def test_the_history_says_who_changed_what_from_and_to(firm: Firm, log_in_to: LogIn) -> None:
+    admin = log_in_to(firm, "admin@acme.example", "tenant_administrator")
+    changed = msgspec.structs.replace(CONFIGURATION, payment_terms_days=14, deliver_by_mail=True)
+    with transaction(firm.database, firm.tenant, person("Lea Winter")) as tx:
+        change_configuration(tx, changed)
+    said = text_of(admin.get("settings/history")[1])
+    assert "Version 2 Lea Winter, just now Delivery by e-mail no yes Payment terms 30 14" in said
+    assert "Version 1 System" in said
+    assert "14 days, unless contract or customer say otherwise" in text_of(admin.get("settings/terms")[1])
 
 
 def test_settings_are_offered_by_permission(firm: Firm, log_in_to: LogIn) -> None:
@@ -161,7 +174,7 @@ def test_a_token_is_shown_once_works_and_ends(firm: Firm, log_in_to: LogIn) -> N
     status, page = clerk.post("settings/you/tokens", name="Reports", days="30", scope=["invoice:read", "contract:read"])
     assert status == 200
     (secret,) = re.findall(r'<code class="secret">(bw_[\w-]+)</code>', page)
-    assert find_token(firm.database, secret).scopes == {"invoice:read", "contract:read"}
+    assert find_token(firm.database, secret).scopes == frozenset({"invoice:read", "contract:read"})
     page = clerk.get("settings/you")[1]
     assert secret not in page
     (token,) = set(re.findall(r"tok_[0-9a-f]{32}", page))

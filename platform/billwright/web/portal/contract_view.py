@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from billwright.extension.views import DecisionView, MilestoneView, PriceView, RateView
 from billwright.tenancy.base import AnyRow
 from billwright.web.portal.queries_contracts import ContractFacts
-from billwright.web.portal.words import Status
+from billwright.web.portal.words import OF_CONTRACT, Status
 
 DECISIONS: Final[Mapping[str, Status]] = {
     "accepted": ("Accepted", "done"),
@@ -19,7 +19,6 @@ DECISIONS: Final[Mapping[str, Status]] = {
     "reopened": ("Re-opened", "waiting"),
     "in_progress": ("In progress", "quiet"),
 }
-OF_CONTRACT: Final = ("milestones_do_not_match_total",)
 FIELDS: Final = {
     "amount": "amount",
     "currency": "currency",

@@ -124,7 +124,7 @@ def _contract_page(row: Any) -> str:
 
 
 BELONGS: Final = (
-    Column(key="customer", label="Customer", within=True, value=lambda row: row.customer or "no customer"),
+    Column(key="customer", label="Customer", under=True, value=lambda row: row.customer or "no customer"),
     Column(key="contract", label="Contract", within=True, value=lambda row: row.contract or "no contract"),
     Column(key="project", label="Project", within=True, default=False, value=lambda row: row.project),
 )

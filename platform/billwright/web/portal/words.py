@@ -101,6 +101,8 @@ ITEM: Final[dict[str, Status]] = {
     "billed": ("Billed", "done"),
     "cancelled": ("Cancelled", "quiet"),
 }
+OF_CONTRACT: Final = ("milestones_do_not_match_total",)
+"""Notes that each item bears though they are about its contract as a whole: said once, on the contract."""
 CONTRACT: Final[dict[str, Status]] = {
     "active": ("Active", "done"),
     "completed": ("Completed", "quiet"),
