@@ -20,6 +20,7 @@ COMMANDS: Final = {
     "partner": ("billwright.cli.partner_command:command", "Create and change partners, make their tokens."),
     "tenant": ("billwright.cli.tenant_command:command", "Create, change, suspend and list tenants."),
     "message-types": ("billwright.cli.message_types_command:command", "List the messages that can be sent."),
+    "replay": ("billwright.cli.replay_command:command", "Map stored messages again; show what differs, then apply it."),
     "servers": ("billwright.cli.servers_command:command", "Run the embedded PostgreSQL and Redis until Ctrl-C."),
     "check-invariants": (
         "billwright.cli.check_invariants_command:command",

@@ -101,7 +101,7 @@ def replay(
         )
     known = available_connectors() if connectors is None else connectors
     with transaction(database, tenant, actor, trace_id=trace_id, read_only=dry_run) as tx:
-        messages = _load(tx, start, end, source, lock=not dry_run)
+        messages = load_range(tx, start, end, source, lock=not dry_run)
         mapped = map_messages(tx, messages, known)
         report = _compare(tx, messages, mapped, dry_run=dry_run)
         if not dry_run and messages:
@@ -114,7 +114,12 @@ def replay(
     return report
 
 
-def _load(tx: Tx, start: datetime, end: datetime, source: str | None, *, lock: bool) -> list[Stored]:
+def load_range(tx: Tx, start: datetime, end: datetime, source: str | None, *, lock: bool) -> list[Stored]:
+    """The messages that arrived in ``start <= t < end``.
+
+    Raises:
+        ReplayTooLargeError: more than 10,000.
+    """
     where = [SourceMessageRow.received_at >= start, SourceMessageRow.received_at < end]
     if source is not None:
         where.append(SourceMessageRow.source == source)
