@@ -16,7 +16,7 @@ from sqlalchemy import literal, select, update
 from sqlalchemy.exc import DBAPIError
 
 from billwright.jobs.bells import DISPATCHER, BellBroker, ring, wait_for_bell
-from billwright.jobs.claim import Lease, claim, release, release_expired
+from billwright.jobs.claim import Lease, claim, lease_now, release, release_expired
 from billwright.jobs.failures import classify
 from billwright.jobs.handlers import QUEUES, Handlers
 from billwright.jobs.tables import JobRow
@@ -105,12 +105,13 @@ def expire(database: Database, broker: RedisBroker) -> int:
     message would only pile up behind the first. While Redis is away nothing expires, for nothing could be handed out.
     """
     with control_transaction(database, SYSTEM) as tx:
-        late = (JobRow.state == "leased", JobRow.leased_until < tx.now)
+        now = lease_now(tx)
+        late = (JobRow.state == "leased", JobRow.leased_until < now)
         if tx.session.scalar(select(JobRow.id).where(*late).limit(1)) is None:
             return 0
         length = JobRow.leased_until - JobRow.updated_at
         waiting = update(JobRow).where(*late, JobRow.lease_id.in_(waiting_leases(broker)))
-        tx.session.execute(waiting.values(leased_until=literal(tx.now) + length, updated_at=tx.now))
+        tx.session.execute(waiting.values(leased_until=literal(now) + length, updated_at=now))
     return release_expired(database)
 
 

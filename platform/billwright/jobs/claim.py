@@ -7,13 +7,16 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
+from sqlalchemy import func, select
+
 from billwright.jobs import queries
 from billwright.jobs.handlers import Handler, Handlers
 from billwright.jobs.plans import plan_of
 from billwright.kernel.actor import SYSTEM
+from billwright.kernel.clock import OffsetClock, SystemClock
 from billwright.kernel.ids import new_id
 from billwright.tenancy.database import Database
-from billwright.tenancy.transaction import control_transaction
+from billwright.tenancy.transaction import ControlTx, control_transaction
 
 PER_TENANT: Final = 100  # jobs of one tenant and queue per round (K in the design), times its plan's weight
 OUT_MAX: Final = 400  # leases under way per queue; the rest waits in PostgreSQL, where it is safe and fair
@@ -46,8 +49,9 @@ def claim(
     """Lease what is due and return the leases; an empty list when there is nothing to do."""
     with control_transaction(database, SYSTEM) as tx:
         room = _Room(out_max, queries.leases_out(tx.session))
+        now = lease_now(tx)
         due = queries.due_jobs(
-            tx.session, tx.now, per_tenant=per_tenant, kinds=handlers.by_kind, queues=queues, tenant_id=tenant_id
+            tx.session, now, per_tenant=per_tenant, kinds=handlers.by_kind, queues=queues, tenant_id=tenant_id
         )
         groups: dict[tuple[UUID, str, bool], list[list[queries.DueJob]]] = defaultdict(list)
         for job in due:
@@ -62,12 +66,12 @@ def claim(
         grants: list[tuple[UUID, UUID, datetime]] = []
         for (_, kind, alone), parts in groups.items():
             lease_s = handlers.by_kind[kind].lease_s
-            until = queries.lease_until(tx.now, min(lease_s, SUSPECT_LEASE_S) if alone else lease_s)
+            until = queries.lease_until(now, min(lease_s, SUSPECT_LEASE_S) if alone else lease_s)
             for part in parts:
                 lease = Lease(new_id(), part[0].queue, len(part))
                 leases.append(lease)
                 grants.extend((job.id, lease.id, until) for job in part)
-        queries.lease(tx.session, tx.now, grants)
+        queries.lease(tx.session, now, grants)
     return leases
 
 
@@ -101,10 +105,21 @@ class _Room:
         return True
 
 
+def lease_now(tx: ControlTx) -> datetime:
+    """The moment by which leases are given and end: the database's, for hosts' clocks differ and leap.
+
+    A clock that a test or an import brought stands for it.
+    """
+    if isinstance(tx.database.clock, SystemClock | OffsetClock):
+        moment: datetime = tx.session.execute(select(func.now())).scalar_one()
+        return moment
+    return tx.now
+
+
 def release_expired(database: Database) -> int:
     """Give the jobs of silent workers back; return how many."""
     with control_transaction(database, SYSTEM) as tx:
-        return queries.expire_leases(tx.session, tx.now)
+        return queries.expire_leases(tx.session, lease_now(tx))
 
 
 def release(database: Database, lease_id: UUID) -> None:

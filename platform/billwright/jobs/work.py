@@ -8,6 +8,7 @@ from sqlalchemy import literal, update
 
 from billwright.jobs import queries
 from billwright.jobs.breaker import NOT_ANSWERED, Breaker
+from billwright.jobs.claim import lease_now
 from billwright.jobs.failures import judge
 from billwright.jobs.handlers import Handler, Handlers, Job
 from billwright.jobs.tables import JobRow
@@ -43,10 +44,11 @@ def do_lease(database: Database, handlers: Handlers, lease_id: UUID) -> int:
 
 def _renew(tx: ControlTx, lease_id: UUID) -> None:
     """A lease that waited for a worker longer than half its length begins anew, lest it expire during the work."""
-    now = literal(tx.now)
+    moment = lease_now(tx)
+    now = literal(moment)
     waited, left = now - JobRow.updated_at, JobRow.leased_until - now
     ours = (JobRow.lease_id == lease_id, JobRow.state == "leased", waited > left)
-    tx.session.execute(update(JobRow).where(*ours).values(leased_until=now + (waited + left), updated_at=now))
+    tx.session.execute(update(JobRow).where(*ours).values(leased_until=now + (waited + left), updated_at=moment))
 
 
 def _attempt(

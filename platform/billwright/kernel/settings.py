@@ -26,8 +26,9 @@ class Settings:
     body_bytes_max: int
     pool_size: int
     private_hosts_allowed: bool
-    plugin_limit_ms: int
+    clock_offset_s: int
     jobs_kept_days: int
+    plugin_limit_ms: int
 
     @property
     def files(self) -> Path:
@@ -86,7 +87,8 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         log_json=env.get("BILLWRIGHT_LOG_FORMAT", "text") == "json",
         body_bytes_max=_number(env, "BILLWRIGHT_BODY_BYTES_MAX", 5 * 1024 * 1024),
         pool_size=_number(env, "BILLWRIGHT_POOL_SIZE", 8),
+        clock_offset_s=_number(env, "BILLWRIGHT_CLOCK_OFFSET_S", 0),
         private_hosts_allowed=env.get("BILLWRIGHT_PRIVATE_HOSTS", "") == "allow",
-        plugin_limit_ms=max(10, _number(env, "BILLWRIGHT_PLUGIN_LIMIT_MS", 2_000)),
         jobs_kept_days=max(1, _number(env, "BILLWRIGHT_JOBS_KEPT_DAYS", 30)),
+        plugin_limit_ms=max(10, _number(env, "BILLWRIGHT_PLUGIN_LIMIT_MS", 2_000)),
     )

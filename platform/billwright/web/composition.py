@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
@@ -18,6 +19,7 @@ from billwright.extension.loading import available_connectors
 from billwright.extension.running import IN_PROCESS, PluginRunner
 from billwright.extension.watchdog import Watchdog
 from billwright.jobs.handlers import Handler, Handlers
+from billwright.kernel.clock import OffsetClock
 from billwright.kernel.events import DomainEvent, JobSpec, Subscriptions
 from billwright.kernel.settings import Settings
 from billwright.posting.post_invoice import Books
@@ -66,7 +68,10 @@ def subscriptions(rooms: Sequence[str] = (*SPINE, *AFTER_ISSUE)) -> Subscription
 def database_of(settings: Settings) -> Database:
     """The database that the settings name, with all followers of events."""
     assert settings.database_url is not None, "the commands start or name a database before they need it"
-    database = open_database(settings.database_url, owner_url=settings.database_owner_url, pool_size=settings.pool_size)
+    clock = OffsetClock(timedelta(seconds=settings.clock_offset_s)) if settings.clock_offset_s else None
+    database = open_database(
+        settings.database_url, owner_url=settings.database_owner_url, pool_size=settings.pool_size, clock=clock
+    )
     return database.with_subscriptions(subscriptions())
 
 
