@@ -17,6 +17,7 @@ from billwright.kernel.ids import new_id
 from billwright.tenancy.transaction import Tx
 from billwright_tenants.blueprint import Accounts, Bank, DocumentType, LegalEntity, Series
 from billwright_tenants.errors import BlueprintConflictError
+from billwright_tenants.series import SeriesKey, refuse_common_numbers
 
 COLUMNS = ("name", "country", "currency", "time_zone", "profile")
 USUAL_PATTERNS: Final[dict[DocumentType, str]] = {
@@ -26,14 +27,22 @@ USUAL_PATTERNS: Final[dict[DocumentType, str]] = {
 
 
 def apply_entities(tx: Tx, entities: Sequence[LegalEntity], changes: list[str]) -> None:
-    """Make or change each listed entity; others stay, since issued invoices name them."""
+    """Make or change each listed entity; others stay, since issued invoices name them.
+
+    Raises:
+        BlueprintInvalidError: a series that is new or changed could give a number that another one gives, too.
+        BlueprintConflictError: the pattern of a series that is in use would change.
+    """
     known = {row.code: row for row in tx.session.scalars(select(LegalEntityRow))}
     default = next((entity.code for entity in entities if entity.default), entities[0].code)
+    fresh: set[SeriesKey] = set()
     for entity in entities:
         wanted = _row(entity, default=entity.code == default)
         row = known.get(entity.code)
         identifier = _add(tx, wanted, changes) if row is None else _change(tx, row, wanted, changes)
-        _series(tx, identifier, entity, changes)
+        fresh |= {(entity.code, each) for each in _series(tx, identifier, entity, changes)}
+    if fresh:
+        refuse_common_numbers(tx, fresh)
 
 
 def _row(entity: LegalEntity, *, default: bool) -> dict[str, Any]:
@@ -97,8 +106,12 @@ def _differences(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
     return [name for name in {*before, *after} if before.get(name) != after.get(name)]
 
 
-def _series(tx: Tx, entity_id: UUID, entity: LegalEntity, changes: list[str]) -> None:
-    """One series per kind of document. One that is not listed gets a usual pattern, so that issuing never lacks it."""
+def _series(tx: Tx, entity_id: UUID, entity: LegalEntity, changes: list[str]) -> list[str]:
+    """One series per kind of document. One that is not listed gets a usual pattern, so that issuing never lacks it.
+
+    Returns the kinds of document whose series is new or changed.
+    """
+    fresh: list[str] = []
     rows = tx.session.scalars(select(NumberSeriesRow).where(NumberSeriesRow.legal_entity_id == entity_id)).all()
     listed = {each.document_type: each for each in entity.series}
     for document_type, usual in USUAL_PATTERNS.items():
@@ -108,8 +121,11 @@ def _series(tx: Tx, entity_id: UUID, entity: LegalEntity, changes: list[str]) ->
             pattern = usual.format(code=entity.code)
             opened = wanted or Series(document_type=document_type, pattern=pattern)
             _open_series(tx, entity_id, entity, opened, changes)
+            fresh.append(document_type)
         elif wanted is not None and mine[-1].pattern != wanted.pattern:
             _change_pattern(tx, mine, entity, wanted, changes)
+            fresh.append(document_type)
+    return fresh
 
 
 def _open_series(tx: Tx, entity_id: UUID, entity: LegalEntity, series: Series, changes: list[str]) -> None:

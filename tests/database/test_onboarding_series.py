@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, update
 
 from billwright.canon.tables import LegalEntityRow
 from billwright.issuing.tables import NumberSeriesRow
@@ -14,7 +14,7 @@ from billwright.kernel.actor import SYSTEM
 from billwright.tenancy.database import Database
 from billwright.tenancy.transaction import transaction
 from billwright_tenants.apply import Applied
-from billwright_tenants.errors import BlueprintConflictError
+from billwright_tenants.errors import BlueprintConflictError, BlueprintInvalidError
 from support.onboarding import apply, raw, read, slug
 
 __all__ = ["apply", "raw", "slug"]
@@ -73,3 +73,58 @@ def test_every_entity_has_both_series_with_numbers_of_its_own(
         "HC-{year}-{number:05d}",
     ]
     assert apply(raw).changes == []
+
+
+def second(raw: dict[str, Any], code: str, *series: dict[str, Any]) -> None:
+    raw["legal_entities"].append(
+        {**raw["legal_entities"][0], "code": code, "country": "AT", "default": False, "series": list(series)}
+    )
+
+
+@pytest.mark.parametrize(
+    ("first", "other", "number"),
+    [
+        ("R-{number}", {"document_type": "invoice", "pattern": "R-{number:05d}"}, "R-11111"),
+        ("R-{number}", {"document_type": "credit_note", "pattern": "R-{year}{number}"}, "R-21111"),
+        ("HC-AT-{year}-{number:03d}", None, "HC-AT-2111-11111"),
+    ],
+)
+def test_two_series_that_could_give_one_number_are_refused(
+    apply: Callable[..., Applied], raw: dict[str, Any], first: str, other: dict[str, Any] | None, number: str
+) -> None:
+    raw["legal_entities"][0]["series"][0]["pattern"] = first
+    second(raw, "HC-AT", *([other] if other else []))
+    with pytest.raises(BlueprintInvalidError) as refused:
+        apply(raw)
+    assert "has 1 problem(s)" in str(refused.value)
+    assert "invoices of HC-DE" in str(refused.value)
+    assert f"could both give {number};" in str(refused.value)
+
+
+def test_a_series_that_comes_later_is_held_against_those_in_use(
+    database: Database, apply: Callable[..., Applied], raw: dict[str, Any]
+) -> None:
+    tenant = apply(raw).tenant
+    raw["legal_entities"] = [
+        {
+            **raw["legal_entities"][0],
+            "code": "NEW",
+            "series": [{"document_type": "invoice", "pattern": "HC-{year}-{number}"}],
+        }
+    ]
+    with pytest.raises(BlueprintInvalidError, match="invoices of HC-DE"):
+        apply(raw)
+    assert len(read(database, tenant, select(LegalEntityRow))) == 1
+
+
+def test_series_that_met_before_do_not_stop_other_changes(
+    database: Database, apply: Callable[..., Applied], raw: dict[str, Any]
+) -> None:
+    second(raw, "HC-AT", {"document_type": "invoice", "pattern": "AT-{number}"})
+    tenant = apply(raw).tenant
+    with transaction(database, tenant, SYSTEM) as tx:
+        meets = NumberSeriesRow.pattern == "AT-{number}"
+        tx.session.execute(update(NumberSeriesRow).where(meets).values(pattern="HC-{year}-{number}"))
+    raw["legal_entities"][1]["series"] = []
+    raw["payment_terms_days"] = 21
+    assert apply(raw).changes == ["configuration version 2: payment_terms_days"]
