@@ -17,8 +17,8 @@ import pytest
 from billwright.extension.connectors import RejectedError
 from billwright.extension.manifest import Manifest
 from billwright.jobs.guarded_http import is_allowed, trusted_authorities
+from billwright.kernel.redact import redact, secret_texts
 from billwright.posting.outgoing import connection_folder, open_client
-from billwright.posting.redact import redact, secret_texts
 from support.mail_server import free_port, self_signed
 
 

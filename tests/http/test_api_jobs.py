@@ -9,11 +9,11 @@ from sqlalchemy import select, update
 from billwright.jobs.drain import drain
 from billwright.jobs.enqueue import enqueue
 from billwright.jobs.handlers import Handler, Handlers
-from billwright.jobs.redact import redact
 from billwright.jobs.tables import JobRow
 from billwright.kernel.actor import SYSTEM
 from billwright.kernel.events import JobSpec
 from billwright.kernel.ids import new_id, show
+from billwright.kernel.redact import redact
 from billwright.tenancy.configuration import TenantConfiguration
 from billwright.tenancy.transaction import transaction
 from support.api import Api

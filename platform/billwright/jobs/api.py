@@ -10,13 +10,13 @@ from litestar.params import FromPath, QueryParameter
 from msgspec import Struct
 from sqlalchemy import select
 
-from billwright.jobs.redact import redact
 from billwright.jobs.retry_dead import retry_dead
 from billwright.jobs.tables import JobRow
 from billwright.kernel.actor import Actor
 from billwright.kernel.errors import NotFoundError
 from billwright.kernel.ids import read, show
 from billwright.kernel.paging import LIMIT_DEFAULT, Page
+from billwright.kernel.redact import redact
 from billwright.tenancy.answers import Cursor, Limit, equal, newest_first, refusals
 from billwright.tenancy.base import AnyRow
 from billwright.tenancy.database import Database

@@ -33,12 +33,12 @@ from billwright.intake.tables import ConnectionRow
 from billwright.kernel.actor import SYSTEM
 from billwright.kernel.errors import DomainError, SettingsInvalidError
 from billwright.kernel.ids import new_id
+from billwright.kernel.redact import redact, secret_texts
 from billwright.kernel.settings import Settings
 from billwright.posting.conclude import Attempt, conclude, miss_connection
 from billwright.posting.convert import differences, to_posting
 from billwright.posting.errors import ConnectionMissingError
 from billwright.posting.outgoing import connection_folder, open_client
-from billwright.posting.redact import redact, secret_texts
 from billwright.posting.tables import PostingRow
 from billwright.tenancy.database import Database
 from billwright.tenancy.secrets import open_sealed

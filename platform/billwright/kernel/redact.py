@@ -1,7 +1,8 @@
-"""Taking secrets out of what is kept of requests and answers. Pure."""
+"""Taking secrets out of what is kept and shown of requests and answers. Pure."""
 
 import base64
 import re
+from collections.abc import Sequence
 from typing import Final
 from urllib.parse import quote, quote_plus
 
@@ -12,9 +13,11 @@ NAMES: Final = frozenset({"user", "username", "login"})  # say who, which a pers
 _SHORT: Final = 3  # characters up to which a secret would hide too much of the text, and is none
 _HEADER: Final = re.compile(r"(?im)^(\s*(?:proxy-)?authorization|cookie|set-cookie|x-api-key)(\s*:\s*).*$")
 _FIELD: Final = re.compile(
-    r"""(?i)(["']?\w*(?:password|passwd|secret|token|api_?key|authorization)\w*["']?\s*[:=]\s*)("[^"]*"|'[^']*'|[^\s,;&}\]]+)"""
+    r"""(?i)(\\?["']?\w*(?:passw(?:or)?d|secret|token|api_?key|authorization)\w*\\?["']?\s*[:=]\s*)"""
+    r"""(\\"(?:(?!\\").)*\\"|"(?:[^"\\]|\\.)*"|'[^']*'|[^\s,;&}\]]+)"""
 )
-_BEARER: Final = re.compile(r"(?i)\b(bearer|basic|session)\s+[A-Za-z0-9+/=._~-]{8,}")
+_SCHEME: Final = re.compile(r"(?i)\b(bearer|basic|session)\s+[A-Za-z0-9+/=._~-]{8,}")
+_USER: Final = re.compile(r"(?i)\b([a-z][a-z0-9+.-]*://)[^/\s:@]+:[^/\s@]+@")
 
 
 def secret_texts(secrets: msgspec.Struct | None) -> list[str]:
@@ -42,10 +45,14 @@ def _forms(text: str) -> set[str]:
     return {text, quote(text, safe=""), quote_plus(text), in_json, base64.b64encode(text.encode()).decode()}
 
 
-def redact(text: str, known: list[str]) -> str:
-    """``text`` without the ``known`` secrets, and without what looks like one by its name."""
+def redact(text: str, known: Sequence[str] = ()) -> str:
+    """``text`` without the ``known`` secrets, and without headers, fields, tokens and addresses that look like one.
+
+    Who keeps a request knows its secrets; who shows a kept one does not any more, and goes by names and shapes.
+    """
     for secret in known:
         text = text.replace(secret, HIDDEN)
     text = _HEADER.sub(rf"\1\2{HIDDEN}", text)
-    text = _FIELD.sub(rf"\1{HIDDEN}", text)
-    return _BEARER.sub(rf"\1 {HIDDEN}", text)
+    text = _USER.sub(rf"\1{HIDDEN}@", text)
+    text = _SCHEME.sub(rf"\1 {HIDDEN}", text)
+    return _FIELD.sub(rf"\1{HIDDEN}", text)
