@@ -58,6 +58,8 @@ def _row(entity: LegalEntity, *, default: bool) -> dict[str, Any]:
         "accounts": _accounts(entity.accounts),
         "default": default,
     }
+    if entity.calendar is not None:
+        profile["calendar"] = msgspec.to_builtins(entity.calendar)
     columns = {"name": entity.name, "country": entity.country, "currency": entity.currency}
     return {"code": entity.code, **columns, "time_zone": entity.time_zone, "profile": profile}
 

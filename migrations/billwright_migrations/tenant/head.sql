@@ -1010,3 +1010,15 @@ CREATE TABLE breaker (
 );
 
 UPDATE alembic_version SET version_num='0006' WHERE alembic_version.version_num = '0005';
+
+-- Running upgrade 0006 -> 0007
+
+ALTER TABLE exception ADD COLUMN paused_at TIMESTAMP WITH TIME ZONE;
+
+ALTER TABLE exception ADD COLUMN paused_until TIMESTAMP WITH TIME ZONE;
+
+ALTER TABLE exception ADD COLUMN paused_why TEXT;
+
+ALTER TABLE exception ADD COLUMN left_s BIGINT;
+
+UPDATE alembic_version SET version_num='0007' WHERE alembic_version.version_num = '0006';

@@ -1,7 +1,6 @@
 """A person approves a draft or returns it. Nobody decides about what they made or changed: no exemption for anyone."""
 
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any, Final, Literal
 from uuid import UUID
 
@@ -14,6 +13,7 @@ from billwright.approvals.route_drafts import drop_steps, position_of
 from billwright.approvals.tables import ApprovalStepRow
 from billwright.audit.record import record
 from billwright.billing.tables import InvoiceEventRow, InvoiceRow
+from billwright.canon.due import due_after
 from billwright.checks.tables import ExceptionRow
 from billwright.jobs.enqueue import publish
 from billwright.kernel.actor import Actor
@@ -134,7 +134,7 @@ def _return(tx: Tx, invoice: InvoiceRow, step: ApprovalStepRow, steps: list[Appr
         "customer_id": invoice.customer_id,
         "technical": False,
         "opened_at": tx.now,
-        "due_at": tx.now + timedelta(hours=hours),
+        "due_at": due_after(tx, hours, invoice.legal_entity_id),
     }
     insert_many(tx.session, ExceptionRow, [row])
     record(tx, "exception.opened", "invoice", invoice.id, after={"code": "returned"}, reason=reason)

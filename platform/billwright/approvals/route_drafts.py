@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -13,6 +12,7 @@ from billwright.approvals.matrix import Route, route
 from billwright.approvals.tables import ApprovalStepRow
 from billwright.audit.record import entry_values, record_many
 from billwright.billing.tables import ContributorRow, InvoiceEventRow, InvoiceRow
+from billwright.canon.due import due_after
 from billwright.canon.tables import CustomerRow, LegalEntityRow
 from billwright.jobs.enqueue import publish
 from billwright.kernel.ids import new_id
@@ -30,7 +30,6 @@ def route_drafts(tx: Tx, invoice_ids: Sequence[UUID]) -> None:
         return
     standing = _drop_stale(tx, drafts)
     configuration = read_configuration(tx)
-    due_at = tx.now + timedelta(hours=configuration.approval_hours)
     steps: list[dict[str, Any]] = []
     moves: list[dict[str, Any]] = []
     entries: list[dict[str, Any]] = []
@@ -45,7 +44,9 @@ def route_drafts(tx: Tx, invoice_ids: Sequence[UUID]) -> None:
         )
         decided = standing.get(row.id, set())
         steps += [
-            _step(tx, row, way, position, due_at) for position, role in enumerate(way.steps) if role not in decided
+            _step(tx, row, way, position, due_after(tx, configuration.approval_hours, row.legal_entity_id))
+            for position, role in enumerate(way.steps)
+            if role not in decided
         ]
         phase, detail = position_of(way.steps, decided)
         moves.append({"b_id": row.id, "phase": phase, "detail": detail})
@@ -88,6 +89,7 @@ def _clean(tx: Tx, invoice_ids: Sequence[UUID]) -> list[AnyRow]:
             InvoiceRow.content_sha256,
             InvoiceRow.net_minor,
             InvoiceRow.currency,
+            InvoiceRow.legal_entity_id,
             CustomerRow.ref,
             CustomerRow.name,
             LegalEntityRow.code,

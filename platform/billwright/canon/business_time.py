@@ -8,11 +8,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
-from typing import Any, Final
+from typing import Annotated, Any, Final
 from zoneinfo import ZoneInfo
 
 import holidays
 import msgspec
+from msgspec import Meta
 
 WEEKDAYS: Final = (0, 1, 2, 3, 4)
 YEARS_MAX: Final = 5
@@ -24,9 +25,13 @@ class Calendar(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
     opens: time = time(9)
     closes: time = time(17)
-    weekdays: tuple[int, ...] = WEEKDAYS
-    subdivision: str = ""
-    closed_on: tuple[date, ...] = ()
+    weekdays: tuple[Annotated[int, Meta(ge=0, le=6)], ...] = WEEKDAYS
+    subdivision: Annotated[str, Meta(max_length=6)] = ""
+    closed_on: Annotated[tuple[date, ...], Meta(max_length=400)] = ()
+
+    def __post_init__(self) -> None:
+        if self.opens >= self.closes:
+            raise ValueError(f"`closes` must be later than {self.opens:%H:%M}, when it opens")
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from billwright.canon.reads import one
 from billwright.canon.schemas import Named, named_or_none, shown_or_none
 from billwright.checks import reads
 from billwright.checks.assign_exception import assign_exception
+from billwright.checks.pause_exception import pause_exception, resume_exception
 from billwright.checks.submit_draft import submit_draft
 from billwright.checks.tables import ExceptionRow
 from billwright.kernel.actor import Actor
@@ -54,6 +55,8 @@ class ExceptionOut(Struct, frozen=True, kw_only=True):
     opened_at: datetime
     due_at: datetime
     overdue: bool
+    paused_until: datetime | None
+    paused_why: str | None
     closed_at: datetime | None
     closed_how: str | None
 
@@ -81,6 +84,13 @@ class AssignIn(Struct, frozen=True, forbid_unknown_fields=True):
     person: Annotated[str, Meta(max_length=60)] | None
 
 
+class PauseIn(Struct, frozen=True, forbid_unknown_fields=True):
+    """Until when the clock stands, at most 90 days ahead, and what is waited for."""
+
+    until: Annotated[datetime, Meta(tz=True)]
+    reason: Annotated[str, Meta(min_length=3, max_length=500)]
+
+
 class InvoiceState(Struct, frozen=True):
     """Where an invoice stands after what was done."""
 
@@ -106,6 +116,8 @@ def exception_out(row: AnyRow, now: datetime) -> ExceptionOut:
         opened_at=row.opened_at,
         due_at=row.due_at,
         overdue=row.closed_at is None and row.due_at < now,
+        paused_until=row.paused_until if row.paused_until and row.paused_until > now else None,
+        paused_why=row.paused_why if row.paused_until and row.paused_until > now else None,
         closed_at=row.closed_at,
         closed_how=row.closed_how,
     )
@@ -192,6 +204,49 @@ class ExceptionController(Controller):
         """One held thing."""
         actor.require("exception:read")
         return _shown(database, tenant, actor, read("exc", exception_id))
+
+    @post(
+        "/{exception_id:str}/pause",
+        operation_id="pauseException",
+        summary="Let the clock of an exception stand",
+        status_code=200,
+        sync_to_thread=True,
+        responses=refusals(404, 409, 422),
+    )
+    def pause(
+        self,
+        exception_id: FromPath[str],
+        data: JSONBody[PauseIn],
+        database: NamedDependency[Database],
+        tenant: NamedDependency[Tenant],
+        actor: NamedDependency[Actor],
+        trace_id: NamedDependency[str],
+    ) -> ExceptionOut:
+        """The clock stands until then, because somebody else has to move first; what is left of it stays left."""
+        identifier = read("exc", exception_id)
+        pause_exception(database, tenant, actor, identifier, until=data.until, reason=data.reason, trace_id=trace_id)
+        return _shown(database, tenant, actor, identifier)
+
+    @post(
+        "/{exception_id:str}/resume",
+        operation_id="resumeException",
+        summary="Let the clock of an exception go on",
+        status_code=200,
+        sync_to_thread=True,
+        responses=refusals(404, 409, 422),
+    )
+    def resume(
+        self,
+        exception_id: FromPath[str],
+        database: NamedDependency[Database],
+        tenant: NamedDependency[Tenant],
+        actor: NamedDependency[Actor],
+        trace_id: NamedDependency[str],
+    ) -> ExceptionOut:
+        """A paused clock goes on now; one that is not paused stays as it is."""
+        identifier = read("exc", exception_id)
+        resume_exception(database, tenant, actor, identifier, trace_id=trace_id)
+        return _shown(database, tenant, actor, identifier)
 
     @post(
         "/{exception_id:str}/assign",

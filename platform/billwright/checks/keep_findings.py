@@ -3,13 +3,14 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import bindparam, select, update
 
 from billwright.audit.record import entry_values, record_many
+from billwright.canon.due import due_after
 from billwright.checks.examine import Examined, Said
 from billwright.checks.tables import ExceptionRow, FindingRow
 from billwright.extension.views import Finding
@@ -113,7 +114,6 @@ def keep_exceptions(
         ExceptionRow.closed_at.is_(None),
     )
     known = {(row.subject_id, row.code): row.id for row in tx.session.execute(query)}
-    due_at = tx.now + timedelta(hours=read_configuration(tx).exception_hours)
     rows, entries = [], []
     for draft in drafts:
         by_code: dict[str, list[Finding]] = defaultdict(list)
@@ -121,6 +121,7 @@ def keep_exceptions(
             by_code[finding.code].append(finding)
         for code, findings in by_code.items():
             if known.pop((draft.id, code), None) is None:
+                due_at = due_after(tx, read_configuration(tx).exception_hours, draft.legal_entity_id)
                 rows.append(_exception_row(tx, draft, findings, due_at=due_at))
                 entries.append(entry_values(tx, "exception.opened", "invoice", draft.id, after={"code": code}))
         for code in kept.unanswered.get(draft.id, ()):

@@ -37,6 +37,7 @@ def lock_drafts(tx: Tx, invoice_ids: Sequence[UUID]) -> list[AnyRow]:
             InvoiceRow.net_minor,
             InvoiceRow.currency,
             InvoiceRow.customer_id,
+            InvoiceRow.legal_entity_id,
             CustomerRow.name,
             CustomerRow.po_required,
             CustomerRow.address,

@@ -23,7 +23,8 @@ def exceptions() -> Select[Any]:
 
 
 def due_first(tx: Tx, query: Select[Any], *, limit: int, cursor: str | None) -> Slice[AnyRow]:
-    """A page of ``exceptions()``, the one due first on top. Neither key ever changes: a walk meets each row once.
+    """A page of ``exceptions()``, the one due first on top. A walk meets each row once, but for
+    one whose clock is paused meanwhile: it moves on.
 
     Raises:
         InputInvalidError: ``cursor`` is not of this list.

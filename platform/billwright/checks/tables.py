@@ -31,7 +31,10 @@ class FindingRow(TenantBase):
 
 
 class ExceptionRow(TenantBase):
-    """One held thing on the desk: a draft with blocking findings, or a billable item that a person must look at."""
+    """One held thing on the desk: a draft with blocking findings, or a billable item that a person must look at.
+
+    Its clock runs in business time. While ``paused_until`` lies ahead it stands; ``left_s`` is what it had left then.
+    """
 
     __tablename__ = "exception"
     __table_args__ = (
@@ -55,6 +58,10 @@ class ExceptionRow(TenantBase):
     technical: Mapped[bool]
     opened_at: Mapped[datetime]
     due_at: Mapped[datetime]
+    paused_at: Mapped[datetime | None]
+    paused_until: Mapped[datetime | None]
+    paused_why: Mapped[str | None]
+    left_s: Mapped[int | None]
     closed_at: Mapped[datetime | None]
     closed_how: Mapped[str | None]
 

@@ -1,7 +1,6 @@
 """The desk's entry about a contract whose triggers could not all answer: opened once, closed when they can again."""
 
 from collections import defaultdict
-from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
@@ -10,6 +9,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 
 from billwright.audit.record import entry_values, record_many
 from billwright.billing.events import TriggerFailed, TriggersAsked
+from billwright.canon.due import due_after
 from billwright.checks.tables import ExceptionRow
 from billwright.kernel.ids import new_id
 from billwright.tenancy.configuration import read_configuration
@@ -39,7 +39,7 @@ def keep_trigger_exceptions(tx: Tx, event: TriggersAsked) -> None:
         closed = tx.session.scalars(closing, execution_options={"synchronize_session": False})
         entries += [entry_values(tx, "exception.closed", "contract", i, after={"code": CODE}) for i in closed]
     if failed:
-        due_at = tx.now + timedelta(hours=read_configuration(tx).exception_hours)
+        due_at = due_after(tx, read_configuration(tx).exception_hours)
         rows = [
             {
                 "id": new_id(),

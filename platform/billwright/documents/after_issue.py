@@ -3,7 +3,6 @@
 Helpers inside the caller's transaction. None of them touches what was frozen, and none sets a later phase back.
 """
 
-from datetime import timedelta
 from typing import Any, Final, Literal
 from uuid import UUID
 
@@ -12,6 +11,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 
 from billwright.audit.record import record
 from billwright.billing.tables import InvoiceEventRow, InvoiceRow
+from billwright.canon.due import due_after
 from billwright.checks.tables import ExceptionRow
 from billwright.kernel.canonical_json import plain
 from billwright.kernel.ids import new_id
@@ -92,7 +92,7 @@ def open_exception(
         "customer_id": shown.customer_id if shown else None,
         "technical": False,
         "opened_at": tx.now,
-        "due_at": tx.now + timedelta(hours=read_configuration(tx).exception_hours),
+        "due_at": due_after(tx, read_configuration(tx).exception_hours),
     }
     statement = upsert(ExceptionRow).values([values])
     statement = statement.on_conflict_do_update(

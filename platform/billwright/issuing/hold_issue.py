@@ -1,6 +1,5 @@
 """An approved invoice that cannot be issued stands on the exception desk; it never looks like a decision of somebody."""
 
-from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -8,6 +7,7 @@ from sqlalchemy import select
 
 from billwright.audit.record import record
 from billwright.billing.tables import InvoiceEventRow, InvoiceRow
+from billwright.canon.due import due_after
 from billwright.checks.tables import ExceptionRow
 from billwright.kernel.errors import DomainError
 from billwright.kernel.ids import new_id
@@ -55,5 +55,5 @@ def _exception(tx: Tx, invoice: InvoiceRow, code: str, reason: str) -> dict[str,
         "customer_id": invoice.customer_id,
         "technical": True,
         "opened_at": tx.now,
-        "due_at": tx.now + timedelta(hours=read_configuration(tx).exception_hours),
+        "due_at": due_after(tx, read_configuration(tx).exception_hours, invoice.legal_entity_id),
     }

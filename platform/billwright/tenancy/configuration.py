@@ -107,8 +107,8 @@ class TenantConfiguration(Part, frozen=True, kw_only=True):
     erp_connections: tuple[Name, ...] = ()
     deliver_by_mail: bool = True
     payment_terms_days: Annotated[int, Meta(ge=0, le=365)] = 30
-    approval_hours: Annotated[int, Meta(ge=1, le=720)] = 24
-    exception_hours: Annotated[int, Meta(ge=1, le=720)] = 48
+    approval_hours: Annotated[int, Meta(ge=1, le=720)] = 8
+    exception_hours: Annotated[int, Meta(ge=1, le=720)] = 16
     render_documents: bool = True
 
 
