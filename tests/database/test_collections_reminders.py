@@ -101,6 +101,11 @@ def test_the_highest_step_gives_the_tone(books: Books) -> None:
     assert mail.subject == "Second reminder from Acme Consulting: EUR 150.00 overdue"
     (row,) = rows(books.database, books.tenant, ReminderRow)
     assert sorted(each["step"] for each in row.positions) == [1, 2]
+    told = [row.text for row in rows(books.database, books.tenant, InvoiceEventRow) if row.event == "reminder.sent"]
+    assert sorted(told) == [
+        "Reminder 1, in one mail with reminder 2 (firm) of another invoice, e-mailed to ap@mueller.example.",
+        "Reminder 2 (firm) e-mailed to ap@mueller.example.",
+    ]
 
 
 def test_customers_entities_and_currencies_get_mails_of_their_own(books: Books) -> None:

@@ -13,6 +13,7 @@ from billwright.checks.waivers import OPEN, may_be_waived
 from billwright.kernel.actor import Actor
 from billwright.kernel.errors import NotFoundError, PermissionDeniedError
 from billwright.kernel.ids import new_id
+from billwright.tenancy.configuration import read_configuration
 from billwright.tenancy.database import Database
 from billwright.tenancy.recordset import insert_many
 from billwright.tenancy.transaction import Tenant, Tx, transaction
@@ -93,7 +94,7 @@ def _refuse(tx: Tx, invoice: InvoiceRow, finding: FindingRow) -> None:
         raise WaiverNotPossibleError(
             "A check that could not run cannot be waived; mend it, then check the draft again."
         )
-    if not may_be_waived(tx, finding.rule, finding.code):
+    if not may_be_waived(read_configuration(tx), finding.rule, finding.code):
         raise WaiverNotPossibleError(
             "Findings of this kind are never let pass here; mend the cause that the finding names.",
             finding=finding.code,

@@ -12,7 +12,7 @@ from billwright.checks.tables import WaiverRow
 from billwright.extension.loading import waivable_codes
 from billwright.kernel.errors import SettingsInvalidError
 from billwright.kernel.ids import new_id
-from billwright.tenancy.configuration import read_configuration
+from billwright.tenancy.configuration import TenantConfiguration, read_configuration
 from billwright.tenancy.recordset import insert_many
 from billwright.tenancy.transaction import Tx
 
@@ -26,6 +26,7 @@ def keep_waivers(tx: Tx, contents: Mapping[UUID, str], said: Collection[UUID]) -
     was asked or granted about another content or about a finding that is no longer said is dropped.
     """
     query = select(WaiverRow).where(WaiverRow.invoice_id.in_(contents), WaiverRow.state.in_(OPEN))
+    configuration = read_configuration(tx)
     granted: dict[UUID, WaiverRow] = {}
     stale: list[tuple[WaiverRow, str]] = []
     for waiver in tx.session.scalars(query):
@@ -33,7 +34,7 @@ def keep_waivers(tx: Tx, contents: Mapping[UUID, str], said: Collection[UUID]) -
             stale.append((waiver, "the content changed"))
         elif waiver.finding_id not in said:
             stale.append((waiver, "the check no longer says it, or says it with other facts"))
-        elif not may_be_waived(tx, waiver.rule, waiver.code):
+        elif not may_be_waived(configuration, waiver.rule, waiver.code):
             stale.append((waiver, "findings of this kind are not let pass any more"))
         elif waiver.state == "granted":
             granted[waiver.finding_id] = waiver
@@ -41,9 +42,9 @@ def keep_waivers(tx: Tx, contents: Mapping[UUID, str], said: Collection[UUID]) -
     return granted
 
 
-def may_be_waived(tx: Tx, rule: str, code: str) -> bool:
+def may_be_waived(configuration: TenantConfiguration, rule: str, code: str) -> bool:
     """Whether the rule, and the tenant's configuration, let people pass findings with ``code``."""
-    chosen = {each.name: each.waivable for each in read_configuration(tx).rules}
+    chosen = {each.name: each.waivable for each in configuration.rules}
     if rule not in chosen:
         return False
     try:

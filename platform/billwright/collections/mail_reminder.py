@@ -62,15 +62,19 @@ def mail_reminder(
     def afterwards(tx: Tx, outcome: Outcome) -> None:
         if outcome.state == "sent":
             for item, _ in letter.documents:
-                tell(
-                    tx,
-                    item.invoice_id,
-                    "reminder.sent",
-                    f"Reminder {letter.reminder.step} ({letter.reminder.tone}) e-mailed to {outcome.recipient}.",
-                    reminder_id=reminder_id,
-                )
+                text = f"{_step_of(letter.reminder, item.receivable_id)} e-mailed to {outcome.recipient}."
+                tell(tx, item.invoice_id, "reminder.sent", text, reminder_id=reminder_id)
 
     send_mail(post, tenant, mail, afterwards=afterwards, trace_id=trace_id)
+
+
+def _step_of(reminder: ReminderRow, receivable_id: UUID) -> str:
+    """Which reminder of this document it was; another one in the same mail may have reached a later step."""
+    mail = f"reminder {reminder.step} ({reminder.tone})"
+    own = next(each["step"] for each in reminder.positions if each["receivable_id"] == str(receivable_id))
+    if own == reminder.step:
+        return mail.capitalize()
+    return f"Reminder {own}, in one mail with {mail} of another invoice,"
 
 
 def _gather(tx: Tx, reminder: ReminderRow) -> Letter:

@@ -21,6 +21,7 @@ from billwright.web.portal.reports_pages import ReportController
 from billwright.web.portal.room_pages import RoomController
 from billwright.web.portal.settings_pages import SettingsController
 from billwright.web.portal.settings_people import PeopleController, YouController
+from billwright.web.portal.waiver_pages import WaiverController
 from billwright.web.portal.work_pages import WorkController
 
 CONTROLLERS: Final[tuple[type[Controller], ...]] = (
@@ -44,5 +45,6 @@ CONTROLLERS: Final[tuple[type[Controller], ...]] = (
     RoomController,
     ListController,
     OutsideController,
+    WaiverController,
 )
 __all__ = ["CONTROLLERS", "problem_page"]

@@ -10,6 +10,7 @@ from litestar.params import FromPath, FromQuery
 
 from billwright.approvals.decide_step import Decided, Decision, decide_step
 from billwright.approvals.pages import Waiting, inbox
+from billwright.approvals.waivers import waiting_waivers
 from billwright.documents.format import money
 from billwright.kernel.errors import InputInvalidError
 from billwright.kernel.ids import read, show
@@ -135,6 +136,7 @@ def _inbox(
         lines = plain_lines(tx, chosen.invoice_id) if chosen else []
         findings = open_findings(tx, chosen.invoice_id) if chosen else []
         configuration = read_configuration(tx)
+        waivers = waiting_waivers(tx)
     place = found.index(chosen) if chosen else 0
     return visit.page(
         "approvals.html",
@@ -147,6 +149,7 @@ def _inbox(
         previous=found[place - 1] if place else None,
         lines=lines,
         findings=findings,
+        waivers=waivers,
         consequence=consequence(chosen, configuration) if chosen else "",
         label=label_of(chosen, visit.locale) if chosen else "",
     )

@@ -1,17 +1,18 @@
 """What the invoice page and the inbox read of one invoice; each function is one query."""
 
-from collections.abc import Collection
-from datetime import datetime
+from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import Text, cast, func, literal, null, select, union_all
+from sqlalchemy import BigInteger, Date, Text, cast, func, literal, null, select, tuple_, union_all
+from sqlalchemy.orm import aliased
 
+from billwright.approvals.duties import had_a_hand
+from billwright.approvals.pages import own_work
 from billwright.audit.tables import AuditEntryRow
 from billwright.billing.tables import (
     AllocationRow,
     BillableItemRow,
-    ContributorRow,
     InvoiceEventRow,
     InvoiceLineRow,
     InvoiceRow,
@@ -30,7 +31,8 @@ from billwright.canon.tables import (
     RateCardRow,
     TimeEntryRow,
 )
-from billwright.checks.tables import FindingRow
+from billwright.checks.tables import FindingRow, WaiverRow
+from billwright.checks.waivers import OPEN
 from billwright.collections.tables import DisputeRow
 from billwright.delivery.tables import DeliveryRow
 from billwright.documents.tables import DocumentRow
@@ -40,6 +42,7 @@ from billwright.kernel.errors import NotFoundError
 from billwright.posting.tables import PostingRow
 from billwright.receivables.tables import PaymentApplicationRow, PaymentRow, ReceivableRow
 from billwright.tenancy.base import AnyRow
+from billwright.tenancy.tables import ConfigurationRow
 from billwright.tenancy.transaction import Tx
 
 LINES: Final = 500
@@ -47,18 +50,18 @@ EVENTS: Final = 100
 
 
 def invoice_head(tx: Tx, invoice_id: UUID) -> AnyRow:
-    """The invoice with its parties, frozen content, receivable and stored PDF.
+    """The invoice with its parties, frozen content, receivable and stored PDF; its neighbours in the list of invoices
+    (the one changed last on top); the configuration; and what the actor has to do with it.
 
     Raises:
         NotFoundError: there is no such invoice here.
     """
-    pdf = (
-        select(func.count())
-        .select_from(DocumentRow)
-        .where(DocumentRow.subject_id == InvoiceRow.id, DocumentRow.kind == "invoice_pdf")
-        .correlate(InvoiceRow)
-        .scalar_subquery()
-    )
+    pdf = select(func.count()).where(DocumentRow.subject_id == InvoiceRow.id, DocumentRow.kind == "invoice_pdf")
+    configuration = select(ConfigurationRow.content).order_by(ConfigurationRow.version.desc()).limit(1)
+    other = aliased(InvoiceRow)
+    place, own_place = tuple_(other.updated_at, other.id), tuple_(InvoiceRow.updated_at, InvoiceRow.id)
+    older = select(other.id).where(place < own_place).order_by(other.updated_at.desc(), other.id.desc()).limit(1)
+    newer = select(other.id).where(place > own_place).order_by(other.updated_at, other.id).limit(1)
     query = (
         select(
             InvoiceRow,
@@ -69,7 +72,12 @@ def invoice_head(tx: Tx, invoice_id: UUID) -> AnyRow:
             SnapshotRow.sha256.label("frozen_sha256"),
             ReceivableRow.open_minor,
             ReceivableRow.settled_at,
-            pdf.label("pdfs"),
+            pdf.correlate(InvoiceRow).scalar_subquery().label("pdfs"),
+            configuration.scalar_subquery().label("configuration"),
+            older.correlate(InvoiceRow).scalar_subquery().label("next_id"),
+            newer.correlate(InvoiceRow).scalar_subquery().label("previous_id"),
+            own_work(tx.actor).label("own_work"),
+            had_a_hand(tx.actor, InvoiceRow.id).label("had_a_hand"),
         )
         .join(CustomerRow, CustomerRow.id == InvoiceRow.customer_id)
         .join(LegalEntityRow, LegalEntityRow.id == InvoiceRow.legal_entity_id)
@@ -85,11 +93,18 @@ def invoice_head(tx: Tx, invoice_id: UUID) -> AnyRow:
 
 
 def provenance(tx: Tx, invoice_id: UUID) -> list[AnyRow]:
-    """One row per line and billed item, with all that says why it is there and at what price."""
+    """One row per line and billed item, with all that is printed and all that says why it is there and at what price.
+
+    ``evidence`` is a list of {"id", "title", "uri"} of what the line names.
+    """
+    proof = func.jsonb_build_object("id", EvidenceRow.id, "title", EvidenceRow.title, "uri", EvidenceRow.uri)
+    evidence = select(func.jsonb_agg(proof)).where(EvidenceRow.id == func.any(InvoiceLineRow.evidence_ids))
     rate = func.jsonb_build_array(func.jsonb_build_object("id", cast(AllocationRow.rate_id, Text)))
     query = (
         select(
             InvoiceLineRow,
+            evidence.correlate(InvoiceLineRow).scalar_subquery().label("evidence"),
+            BillableItemRow.id.label("item_id"),
             BillableItemRow.transaction_key,
             BillableItemRow.kind,
             BillableItemRow.notes,
@@ -144,15 +159,8 @@ def provenance(tx: Tx, invoice_id: UUID) -> list[AnyRow]:
         .outerjoin(SourceMessageRow, SourceMessageRow.id == BillableItemRow.message_id)
         .where(InvoiceLineRow.invoice_id == invoice_id)
         .order_by(InvoiceLineRow.position, AllocationRow.id)
-        .limit(LINES)
     )
     return list(tx.session.execute(query))
-
-
-def evidence_of_lines(tx: Tx, invoice_id: UUID) -> dict[UUID, EvidenceRow]:
-    """The evidence that the invoice's lines name, by identifier."""
-    named = select(func.unnest(InvoiceLineRow.evidence_ids)).where(InvoiceLineRow.invoice_id == invoice_id)
-    return {row.id: row for row in tx.session.scalars(select(EvidenceRow).where(EvidenceRow.id.in_(named)))}
 
 
 def plain_lines(tx: Tx, invoice_id: UUID) -> list[InvoiceLineRow]:
@@ -160,18 +168,42 @@ def plain_lines(tx: Tx, invoice_id: UUID) -> list[InvoiceLineRow]:
     return list(tx.session.scalars(query.limit(LINES)))
 
 
-def open_findings(tx: Tx, invoice_id: UUID) -> list[FindingRow]:
+@dataclass(frozen=True, slots=True)
+class ShownFinding:
+    """A finding that stands, with the waiver that waits or holds for it."""
+
+    row: FindingRow
+    waiver: WaiverRow | None
+
+    @property
+    def severity(self) -> str:
+        return "waived" if self.waiver is not None and self.waiver.state == "granted" else self.row.severity
+
+    @property
+    def message(self) -> str:
+        return self.row.message
+
+    @property
+    def remedy(self) -> str:
+        return self.row.remedy
+
+
+def open_findings(tx: Tx, invoice_id: UUID) -> list[ShownFinding]:
     """What the checks say now, blocking ones first."""
     query = (
-        select(FindingRow)
+        select(FindingRow, WaiverRow)
+        .outerjoin(WaiverRow, (WaiverRow.finding_id == FindingRow.id) & WaiverRow.state.in_(OPEN))
         .where(FindingRow.invoice_id == invoice_id, FindingRow.resolved_at.is_(None))
         .order_by(FindingRow.severity != "blocking", FindingRow.severity, FindingRow.found_at)
     )
-    return list(tx.session.scalars(query))
+    return [ShownFinding(*row) for row in tx.session.execute(query)]
 
 
-def sent_out(tx: Tx, invoice_id: UUID) -> list[AnyRow]:
-    """Postings and deliveries: ``what``, ``id``, ``where_to``, ``state``, ``reference``, ``said``, ``remedy``, ``at``."""
+def outside(tx: Tx, invoice_id: UUID) -> list[AnyRow]:
+    """What left the house about an issued invoice and what came back, the oldest first: ``what`` is posting, delivery,
+    payment or dispute; ``where_to`` the system, recipient, payer's reference or who disputes; ``said`` and ``remedy``
+    words about it; ``amount_minor`` of payments and disputes."""
+    nothing, no_amount, no_day = cast(null(), Text), cast(null(), BigInteger), cast(null(), Date)
     postings = (
         select(
             literal("posting").label("what"),
@@ -182,6 +214,8 @@ def sent_out(tx: Tx, invoice_id: UUID) -> list[AnyRow]:
             PostingRow.error.label("said"),
             PostingRow.remedy,
             func.coalesce(PostingRow.posted_at, PostingRow.intended_at).label("at"),
+            no_day.label("on_day"),
+            no_amount.label("amount_minor"),
         )
         .outerjoin(ConnectionRow, ConnectionRow.id == PostingRow.connection_id)
         .where(PostingRow.invoice_id == invoice_id)
@@ -193,26 +227,42 @@ def sent_out(tx: Tx, invoice_id: UUID) -> list[AnyRow]:
         DeliveryRow.state,
         DeliveryRow.channel,
         DeliveryRow.outcome,
-        null(),
+        nothing,
         func.coalesce(DeliveryRow.finished_at, DeliveryRow.intended_at),
+        no_day,
+        no_amount,
     ).where(DeliveryRow.subject_id == invoice_id)
-    return list(tx.session.execute(union_all(postings, deliveries)))
-
-
-def payments_of(tx: Tx, invoice_id: UUID) -> list[AnyRow]:
-    query = (
-        select(PaymentApplicationRow.amount_minor, PaymentRow.paid_on, PaymentRow.ref, PaymentRow.currency)
+    payments = (
+        select(
+            literal("payment"),
+            PaymentRow.id,
+            PaymentRow.ref,
+            literal("applied"),
+            nothing,
+            nothing,
+            nothing,
+            PaymentApplicationRow.applied_at,
+            PaymentRow.paid_on,
+            PaymentApplicationRow.amount_minor,
+        )
         .join(PaymentRow, PaymentRow.id == PaymentApplicationRow.payment_id)
         .join(ReceivableRow, ReceivableRow.id == PaymentApplicationRow.receivable_id)
         .where(ReceivableRow.invoice_id == invoice_id)
-        .order_by(PaymentRow.paid_on, PaymentApplicationRow.id)
     )
-    return list(tx.session.execute(query))
-
-
-def disputes_of(tx: Tx, invoice_id: UUID) -> list[DisputeRow]:
-    query = select(DisputeRow).where(DisputeRow.invoice_id == invoice_id).order_by(DisputeRow.opened_at, DisputeRow.id)
-    return list(tx.session.scalars(query))
+    disputes = select(
+        literal("dispute"),
+        DisputeRow.id,
+        DisputeRow.opened_by,
+        DisputeRow.state,
+        nothing,
+        DisputeRow.reason,
+        DisputeRow.resolution,
+        DisputeRow.opened_at,
+        no_day,
+        DisputeRow.amount_minor,
+    ).where(DisputeRow.invoice_id == invoice_id)
+    found = union_all(postings, deliveries, payments, disputes).subquery()
+    return list(tx.session.execute(select(found).order_by(found.c.at, found.c.id)))
 
 
 def time_line(tx: Tx, invoice_id: UUID) -> list[InvoiceEventRow]:
@@ -234,25 +284,3 @@ def audit_of(tx: Tx, subject_id: UUID) -> list[AuditEntryRow]:
         .limit(EVENTS)
     )
     return list(tx.session.scalars(query))
-
-
-def neighbours(tx: Tx, invoice_id: UUID, updated_at: datetime) -> tuple[UUID | None, UUID | None]:
-    """(next, previous) as the list of invoices shows them, the one changed last on top."""
-    before = (InvoiceRow.updated_at < updated_at) | (
-        (InvoiceRow.updated_at == updated_at) & (InvoiceRow.id < invoice_id)
-    )
-    after = (InvoiceRow.updated_at > updated_at) | (
-        (InvoiceRow.updated_at == updated_at) & (InvoiceRow.id > invoice_id)
-    )
-    older = select(InvoiceRow.id).where(before).order_by(InvoiceRow.updated_at.desc(), InvoiceRow.id.desc()).limit(1)
-    newer = select(InvoiceRow.id).where(after).order_by(InvoiceRow.updated_at, InvoiceRow.id).limit(1)
-    row = tx.session.execute(select(older.scalar_subquery(), newer.scalar_subquery())).one()
-    return row[0], row[1]
-
-
-def own_work_in(tx: Tx, invoice_id: UUID, names: Collection[str]) -> str | None:
-    """What the person known under ``names`` did of what the invoice bills; None when nothing."""
-    query = select(func.min(ContributorRow.why)).where(
-        ContributorRow.invoice_id == invoice_id, ContributorRow.identity.in_(names)
-    )
-    return tx.session.scalars(query).one()

@@ -57,6 +57,11 @@ FINDING: Final[dict[str, Status]] = {
     "blocking": ("Blocking", "blocked"),
     "warning": ("Warning", "waiting"),
     "info": ("Note", "quiet"),
+    "waived": ("Waived", "done"),
+}
+WAIVER: Final[dict[str, Status]] = {
+    "waiting": ("Asked to let pass", "waiting"),
+    "granted": ("May pass", "done"),
 }
 STEP: Final[dict[str, Status]] = {
     "waiting": ("Waiting", "waiting"),
