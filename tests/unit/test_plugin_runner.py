@@ -151,7 +151,7 @@ def test_what_swallowed_the_signal_does_not_go_on_with_the_batch() -> None:
 
 def test_the_limit_is_the_installs_or_a_shorter_one() -> None:
     runner = PluginRunner(limit_s=2.0)
-    assert (runner.limit_of(None), runner.limit_of(500), runner.limit_of(60_000)) == (2.0, 0.5, 2.0)
+    assert (runner.call_limit_s(None), runner.call_limit_s(500), runner.call_limit_s(60_000)) == (2.0, 0.5, 2.0)
 
 
 def test_a_plugin_that_waits_for_its_turn_on_a_busy_machine_is_not_over_its_limit() -> None:

@@ -46,7 +46,7 @@ def ask_triggers(tx: Tx, views: Mapping[UUID, ContractView], plugins: PluginRunn
             Call(
                 f"trigger {name}",
                 partial(_answer, triggers[name], views[contract_id]),
-                plugins.limit_of(limits.get(name)),
+                plugins.call_limit_s(limits.get(name)),
             )
             for contract_id, name in asked
         ]

@@ -79,7 +79,7 @@ def examine_drafts(
 
 def _rule(rule: RuleSetting, configuration: TenantConfiguration, plugins: PluginRunner) -> _Rule:
     limits = {each.name: each.limit_ms for each in configuration.plugin_limits}
-    limit_s = plugins.limit_of(limits.get(rule.name))
+    limit_s = plugins.call_limit_s(limits.get(rule.name))
     try:
         ((_, hook),) = callers(load_rules([rule.name]), "examine_draft")
         return _Rule(rule.name, hook, plugin_settings(rule.name, rule.settings), limit_s)

@@ -144,7 +144,7 @@ class PluginRunner:
         self._idle: list[_Thread] = []
         self._left: defaultdict[str, list[_Thread]] = defaultdict(list)
 
-    def limit_of(self, wanted_ms: int | None) -> float:
+    def call_limit_s(self, wanted_ms: int | None) -> float:
         """Seconds: the tenant's own limit if it is shorter than the install's."""
         return self.limit_s if wanted_ms is None else min(self.limit_s, wanted_ms / 1000)
 
