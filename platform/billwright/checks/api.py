@@ -16,9 +16,11 @@ from billwright.canon.reads import one
 from billwright.canon.schemas import Named, named_or_none, shown_or_none
 from billwright.checks import reads
 from billwright.checks.assign_exception import assign_exception
+from billwright.checks.assign_job import assign_job
 from billwright.checks.pause_exception import pause_exception, resume_exception
 from billwright.checks.submit_draft import submit_draft
 from billwright.checks.tables import ExceptionRow
+from billwright.jobs.api import JobOut, job_out
 from billwright.kernel.actor import Actor
 from billwright.kernel.amount_out import AmountOut, amount_out
 from billwright.kernel.ids import read, show
@@ -310,4 +312,32 @@ class SubmitController(Controller):
         return InvoiceState(show("inv", identifier), row.phase, row.detail)
 
 
-CONTROLLERS: Final[tuple[type[Controller], ...]] = (ExceptionController, SubmitController)
+class DeadJobController(Controller):
+    """Who mends a dead job is said here, where people are known; the rest of ``/v1/jobs`` is the jobs room's."""
+
+    path = "/v1/jobs"
+    tags = ("Jobs",)
+
+    @post(
+        "/{job_id:str}/assign",
+        operation_id="assignJob",
+        summary="Give a dead job to somebody",
+        status_code=200,
+        sync_to_thread=True,
+        responses=refusals(404, 409, 422),
+    )
+    def assign(
+        self,
+        job_id: FromPath[str],
+        data: JSONBody[AssignIn],
+        database: NamedDependency[Database],
+        tenant: NamedDependency[Tenant],
+        actor: NamedDependency[Actor],
+        trace_id: NamedDependency[str],
+    ) -> JobOut:
+        """Say who mends it; null gives it back."""
+        person_id = read("per", data.person) if data.person is not None else None
+        return job_out(assign_job(database, tenant, actor, read("job", job_id), person_id=person_id, trace_id=trace_id))
+
+
+CONTROLLERS: Final[tuple[type[Controller], ...]] = (ExceptionController, SubmitController, DeadJobController)

@@ -34,7 +34,7 @@ def assign_exception(
         ConflictError: it is closed.
     """
     actor.require("exception:assign")
-    if person_id is not None and not _works_here(database, tenant, person_id):
+    if person_id is not None and not works_here(database, tenant, person_id):
         raise InputInvalidError("This person has no role here; name somebody who works in this tenant.", field="person")
     with transaction(database, tenant, actor, trace_id=trace_id) as tx:
         query = select(ExceptionRow).where(ExceptionRow.id == exception_id).with_for_update()
@@ -52,7 +52,7 @@ def assign_exception(
     return row
 
 
-def _works_here(database: Database, tenant: Tenant, person_id: UUID) -> bool:
+def works_here(database: Database, tenant: Tenant, person_id: UUID) -> bool:
     """By a role that has not ended, or a live grant; the person must be of the tenant's partner and enabled."""
     with control_transaction(database, SYSTEM) as tx:
         member = exists().where(

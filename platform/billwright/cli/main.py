@@ -19,6 +19,7 @@ COMMANDS: Final = {
     "migrate": ("billwright.cli.migrate_command:command", "Bring the database to this release."),
     "partner": ("billwright.cli.partner_command:command", "Create and change partners, make their tokens."),
     "tenant": ("billwright.cli.tenant_command:command", "Create, change, suspend and list tenants."),
+    "jobs": ("billwright.cli.jobs_command:command", "List dead jobs of a tenant, and try them again."),
     "message-types": ("billwright.cli.message_types_command:command", "List the messages that can be sent."),
     "replay": ("billwright.cli.replay_command:command", "Map stored messages again; show what differs, then apply it."),
     "servers": ("billwright.cli.servers_command:command", "Run the embedded PostgreSQL and Redis until Ctrl-C."),

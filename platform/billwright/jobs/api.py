@@ -6,11 +6,12 @@ from uuid import UUID
 
 from litestar import Controller, get, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath, QueryParameter
-from msgspec import Struct
+from litestar.params import FromPath, JSONBody, QueryParameter
+from msgspec import Meta, Struct
 from sqlalchemy import select
 
-from billwright.jobs.retry_dead import retry_dead
+from billwright.jobs.retry_dead import retry_dead, retry_many
+from billwright.jobs.snooze_dead import snooze_dead
 from billwright.jobs.tables import JobRow
 from billwright.kernel.actor import Actor
 from billwright.kernel.errors import NotFoundError
@@ -42,6 +43,9 @@ class JobOut(Struct, frozen=True, kw_only=True):
     request: str | None
     response: str | None
     trace_id: str | None
+    assignee: str | None
+    snoozed_until: datetime | None
+    note: str | None
     created_at: datetime
     updated_at: datetime
 
@@ -60,6 +64,9 @@ def job_out(row: AnyRow | JobRow) -> JobOut:
         request=_shown(row.request),
         response=_shown(row.response),
         trace_id=row.trace_id,
+        assignee=show("per", row.assignee_id) if row.assignee_id else None,
+        snoozed_until=row.snoozed_until,
+        note=row.note,
         created_at=row.created_at,
         updated_at=row.updated_at,
     )
@@ -67,6 +74,29 @@ def job_out(row: AnyRow | JobRow) -> JobOut:
 
 def _shown(text: str | None) -> str | None:
     return None if text is None else redact(text)
+
+
+class RetryIn(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which dead jobs: these, or all of a kind, a failure class, or both; an empty body means all. At most 1,000 at once."""
+
+    job_ids: Annotated[list[str], Meta(max_length=1_000)] | None = None
+    kind: Annotated[str, Meta(max_length=100)] | None = None
+    error_class: Literal["transient", "throttled", "business", "programming", "lease"] | None = None
+
+
+class RetriedOut(Struct, frozen=True):
+    """``queued``: done again now. ``resolved``: the same work waits already. ``left``: dead ones that still match."""
+
+    queued: int
+    resolved: int
+    left: int
+
+
+class SnoozeIn(Struct, frozen=True, forbid_unknown_fields=True):
+    """Until when nobody need look, at most 90 days ahead, and why."""
+
+    until: Annotated[datetime, Meta(tz=True)]
+    reason: Annotated[str, Meta(min_length=3, max_length=500)]
 
 
 class JobController(Controller):
@@ -129,6 +159,51 @@ class JobController(Controller):
     ) -> JobOut:
         """Have a dead job done again. A job that is not dead stays as it is; the answer says how it stands."""
         return job_out(retry_dead(database, tenant, actor, read("job", job_id), trace_id=trace_id))
+
+    @post(
+        "/retry",
+        operation_id="retryJobs",
+        summary="Try many dead jobs again",
+        status_code=202,
+        sync_to_thread=True,
+        responses=refusals(404, 409, 422),
+    )
+    def retry_all(
+        self,
+        data: JSONBody[RetryIn],
+        database: NamedDependency[Database],
+        tenant: NamedDependency[Tenant],
+        actor: NamedDependency[Actor],
+        trace_id: NamedDependency[str],
+    ) -> RetriedOut:
+        """Have dead jobs done again: those named, or all that match the filter."""
+        ids = None if data.job_ids is None else [read("job", each) for each in data.job_ids]
+        retried = retry_many(
+            database, tenant, actor, job_ids=ids, kind=data.kind, error_class=data.error_class, trace_id=trace_id
+        )
+        return RetriedOut(retried.queued, retried.resolved, retried.left)
+
+    @post(
+        "/{job_id:str}/snooze",
+        operation_id="snoozeJob",
+        summary="Let a dead job rest",
+        status_code=200,
+        sync_to_thread=True,
+        responses=refusals(404, 409, 422),
+    )
+    def snooze(
+        self,
+        job_id: FromPath[str],
+        data: JSONBody[SnoozeIn],
+        database: NamedDependency[Database],
+        tenant: NamedDependency[Tenant],
+        actor: NamedDependency[Actor],
+        trace_id: NamedDependency[str],
+    ) -> JobOut:
+        """Nobody need look at it until then; a retry, or its success under the same key, ends that."""
+        identifier = read("job", job_id)
+        row = snooze_dead(database, tenant, actor, identifier, until=data.until, reason=data.reason, trace_id=trace_id)
+        return job_out(row)
 
 
 CONTROLLERS: Final[tuple[type[Controller], ...]] = (JobController,)

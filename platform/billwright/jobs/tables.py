@@ -17,7 +17,8 @@ class JobRow(ControlBase):
     """``kind`` starts with its queue: ``billing.evaluate``. ``role_name`` is what row security compares.
 
     ``key`` is unique while the job waits, not while it is leased: a wish that comes while the work is already going on
-    must lead to another run, or the change that caused it would be missed.
+    must lead to another run, or the change that caused it would be missed. ``assignee_id``, ``snoozed_until`` and ``note``
+    are about a dead one: who mends it, until when nobody need look, and what is known.
     """
 
     __tablename__ = "job"
@@ -47,6 +48,9 @@ class JobRow(ControlBase):
     request: Mapped[str | None]
     response: Mapped[str | None]
     trace_id: Mapped[str | None]
+    assignee_id: Mapped[UUID | None]
+    snoozed_until: Mapped[datetime | None]
+    note: Mapped[str | None]
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
 
