@@ -9,7 +9,7 @@ from dramatiq.errors import ConnectionClosed
 from redis import RedisError
 
 from billwright.jobs.bells import DISPATCHER, RINGS_MAX, BellConsumer, bell_key, ring, wait_for_bell
-from billwright.jobs.broker import declare_actor, dispatch_once, make_broker, work
+from billwright.jobs.broker import declare_actor, dispatch_once, make_broker, waker, work
 from billwright.jobs.enqueue import enqueue
 from billwright.jobs.handlers import Handler, Handlers, Job
 from billwright.kernel.actor import SYSTEM
@@ -112,3 +112,25 @@ def test_while_redis_is_away_ringing_is_no_error_and_waiting_says_so() -> None:
     with pytest.raises(ConnectionClosed):
         next(BellConsumer(away, QUEUE, 1, 1))
     away.client.close()
+
+
+def test_a_process_that_is_no_worker_can_ring(broker: RedisBroker, redis_url: str) -> None:
+    waker(redis_url)()
+    assert rings(broker, DISPATCHER) == 1
+
+
+def test_who_writes_jobs_rings_after_the_commit_and_not_before(
+    database: Database, tenant: Tenant, broker: RedisBroker
+) -> None:
+    rung: list[int] = []
+    waking = database.waking(lambda: rung.append(rings(broker, DISPATCHER)))
+    with transaction(waking, tenant, SYSTEM) as tx:
+        enqueue(tx, [JobSpec(kind="billing.ring", key="rung")])
+        assert rung == []
+    assert len(rung) == 1
+    with transaction(waking, tenant, SYSTEM):
+        pass
+    with pytest.raises(ValueError, match="undone"), transaction(waking, tenant, SYSTEM) as tx:
+        enqueue(tx, [JobSpec(kind="billing.ring", key="undone")])
+        raise ValueError("undone")
+    assert len(rung) == 1

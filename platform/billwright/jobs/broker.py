@@ -32,6 +32,7 @@ EXPIRE_EVERY_S: Final = 1.0
 # Between two rounds, at least and (after one that found nothing, unless a worker rings) at most.
 BUSY_S: Final = 0.03
 IDLE_S: Final = 0.1
+IDLE_MAX_S: Final = 1.0  # how seldom it asks in the end when nobody rings and nothing is due
 # How often a worker looks into a queue whose bell nobody rings: for messages that a dead worker left behind.
 IDLE_WORKER_MS: Final = 500
 BROKER_AWAY_S: Final = 1.0
@@ -115,6 +116,12 @@ def expire(database: Database, broker: RedisBroker) -> int:
     return release_expired(database)
 
 
+def waker(redis_url: str) -> Callable[[], None]:
+    """What rings the dispatcher's bell, for processes that write jobs and are no workers."""
+    broker = make_broker(redis_url, [])
+    return lambda: ring(broker, DISPATCHER)
+
+
 def waiting_leases(broker: RedisBroker) -> list[UUID]:
     """Leases whose message is in Redis and was not fetched, by the keys that dramatiq's dispatch.lua documents."""
     found: list[UUID] = []
@@ -139,6 +146,7 @@ def dispatch(
     ``each_second`` is called about once a second for what has no clock of its own (folders that people drop files into).
     """
     expire_at = time.monotonic()
+    idle_s = IDLE_S
     while not stop.is_set():
         try:
             if time.monotonic() >= expire_at:
@@ -147,8 +155,9 @@ def dispatch(
                 each_second()
             handed_out = dispatch_once(database, handlers, broker)
             stop.wait(BUSY_S)
-            if not handed_out:
-                wait_for_bell(broker, DISPATCHER, IDLE_S - BUSY_S)
+            idle_s = IDLE_S if handed_out else min(idle_s * 1.5, IDLE_MAX_S)
+            if not handed_out and wait_for_bell(broker, DISPATCHER, idle_s - BUSY_S):
+                idle_s = IDLE_S
         except Exception as error:
             log.warning("dispatcher waits", error=_first_line(error))
             stop.wait(BROKER_AWAY_S)

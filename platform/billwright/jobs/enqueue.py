@@ -14,7 +14,7 @@ from billwright.kernel.events import DomainEvent, JobSpec
 from billwright.kernel.ids import new_id
 from billwright.tenancy.recordset import parameters, recordset, table_of
 from billwright.tenancy.tables import TenantRow
-from billwright.tenancy.transaction import ControlTx, Tx
+from billwright.tenancy.transaction import WROTE_JOBS, ControlTx, Tx
 
 _TABLE: Final = table_of(JobRow)
 _COLUMNS: Final = (
@@ -42,6 +42,7 @@ def enqueue(tx: Tx, specs: Iterable[JobSpec]) -> int:
     if rows:
         # In the order of the keys, so that two publishers of the same wishes queue instead of dead-locking.
         tx.session.execute(_ENQUEUE, parameters(rows[key] for key in sorted(rows)))
+        tx.cache[WROTE_JOBS] = True
     return len(rows)
 
 

@@ -1,5 +1,6 @@
 """Engines and what every transaction needs besides them."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -25,6 +26,11 @@ class Database:
     owner_engine: Engine
     clock: Clock = field(default_factory=SystemClock)
     subscriptions: Subscriptions = field(default_factory=Subscriptions)
+    wake: Callable[[], None] | None = None
+    """Called after the COMMIT of a transaction that wrote jobs; a call that is lost costs time only."""
+
+    def waking(self, wake: Callable[[], None]) -> "Database":
+        return replace(self, wake=wake)
 
     def with_subscriptions(self, subscriptions: Subscriptions) -> "Database":
         return replace(self, subscriptions=subscriptions)

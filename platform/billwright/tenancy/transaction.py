@@ -17,6 +17,7 @@ from billwright.tenancy.database import Database
 
 SCHEMA_NAME: Final = re.compile(r"t_[0-9a-z_]{1,58}")
 ROLE_NAME: Final = re.compile(r"bw_t_[0-9a-z_]{1,58}")
+WROTE_JOBS: Final = "jobs.written"
 _BIND: Final = text("SELECT set_config('role', :role, true), set_config('search_path', :schema, true)")
 
 
@@ -81,7 +82,10 @@ def transaction(
     with Session(database.engine, expire_on_commit=False) as session, session.begin():
         session.execute(_BIND, {"role": tenant.role, "schema": tenant.schema})
         now = tenant.clock_at or database.clock.now()
-        yield Tx(session=session, database=database, tenant=tenant, actor=actor, now=now, trace_id=trace_id)
+        tx = Tx(session=session, database=database, tenant=tenant, actor=actor, now=now, trace_id=trace_id)
+        yield tx
+    if database.wake is not None and WROTE_JOBS in tx.cache:
+        database.wake()
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from litestar import Litestar
 
+from billwright.jobs.broker import waker
 from billwright.kernel.settings import read_settings
 from billwright.web.app import make_app
 from billwright.web.composition import controllers, database_of, dependencies
@@ -15,6 +16,8 @@ def create_app() -> Litestar:
     settings = read_settings()
     configure_logging(settings)
     database = database_of(settings)
+    if settings.redis_url:
+        database = database.waking(waker(settings.redis_url))
     services = Services(
         settings=settings, database=database, dependencies=dependencies(settings), problem_page=problem_page
     )
