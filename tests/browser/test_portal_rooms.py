@@ -25,7 +25,7 @@ def room_pages(portal: Portal, slug: str) -> dict[str, str]:
         customers = {row.ref: show("cus", row.id) for row in tx.session.scalars(select(CustomerRow))}
         contracts = {row.ref: show("ctr", row.id) for row in tx.session.scalars(select(ContractRow))}
     pages = {
-        "customers": "customers", "customers-none": "customers?q=zz", "contracts": "contracts",
+        "customers": "customers", "customers-none": "customers?about=zz", "contracts": "contracts",
         "contracts-waiting": "contracts?which=waiting", "work": "work", "work-time": "work/time",
         "work-expenses": "work/expenses", "work-milestones": "work/milestones?billing=waiting",
         "work-none": "work/time?reason=no_rate", "settings": "settings", "settings-terms": "settings/terms",

@@ -23,7 +23,7 @@ from billwright.web.portal.brands import NEUTRAL
 from billwright.web.portal.contract_pages import ContractController
 from billwright.web.portal.customer_pages import CustomerController
 from billwright.web.portal.navigation import rooms_for
-from billwright.web.portal.queries_contracts import standings
+from billwright.web.portal.queries_contracts import standing_of
 from billwright.web.portal.settings_pages import SettingsController
 from billwright.web.portal.visit import Visit
 from billwright.web.portal.work_pages import WorkController
@@ -114,7 +114,7 @@ def test_amounts_agree_with_what_is_stored_to_the_cent(
         )  # fmt: skip
     with transaction(firm.database, firm.tenant, SYSTEM, read_only=True) as tx:
         (contract,) = tx.session.scalars(select(ContractRow.id)).all()
-        stand = standings(tx, [contract])[contract]
+        stand = standing_of(tx, contract)
         lines = select(func.sum(InvoiceLineRow.net_minor)).join(InvoiceRow, InvoiceRow.id == InvoiceLineRow.invoice_id)
         issued = tx.session.scalar(lines.where(InvoiceRow.number.is_not(None)))
     (sums,) = stand.sums
@@ -181,10 +181,10 @@ def test_disputes_stop_reminders_and_are_said(firm: Firm, log_in_to: LogIn) -> N
 
 def test_customers_are_found_by_a_part_of_their_name(firm: Firm, log_in_to: LogIn) -> None:
     clerk = log_in_to(firm, "clerk@acme.example", "billing_clerk")
-    found = clerk.get("customers?q=zERO")[1]
+    found = clerk.get("customers?about=zERO")[1]
     assert "Zero Ltd" in found
     assert "Client SA" not in found
-    assert "No customer fits" in clerk.get("customers?q=%25")[1]
+    assert "Nothing fits these filters" in clerk.get("customers?about=%25")[1]
     assert clerk.get("customers?cursor=nonsense")[0] == 422
 
 

@@ -4,13 +4,14 @@ from functools import partial
 
 from litestar import Controller, Response, get
 from litestar.di import NamedDependency, Provide
-from litestar.params import FromPath, FromQuery
+from litestar.params import FromPath
 
 from billwright.kernel.ids import read
 from billwright.web.portal import queries_contracts as queries
 from billwright.web.portal.contract_view import contract_page
+from billwright.web.portal.listing_contracts import BILLING, CONTRACTS
+from billwright.web.portal.listing_page import list_page
 from billwright.web.portal.mends import mend_of
-from billwright.web.portal.queries_customers import get_customer
 from billwright.web.portal.visit import Visit, provide_visit
 
 
@@ -20,32 +21,8 @@ class ContractController(Controller):
     dependencies = {"visit": Provide(provide_visit, sync_to_thread=True)}  # noqa: RUF012 - Litestar's way
 
     @get(sync_to_thread=True)
-    def show_contracts(
-        self,
-        visit: NamedDependency[Visit],
-        which: FromQuery[str] = "",
-        customer: FromQuery[str] = "",
-        cursor: FromQuery[str | None] = None,
-    ) -> Response[str]:
-        visit.require("contract:read")
-        of_customer = read("cus", customer) if customer else None
-        with visit.reading() as tx:
-            name = get_customer(tx, of_customer).CustomerRow.name if of_customer else ""
-            counts = queries.contract_counts(tx, customer_id=of_customer)
-            found = queries.contract_list(tx, state=which, customer_id=of_customer, cursor=cursor)
-            standings = queries.standings(tx, [row.ContractRow.id for row in found.rows])
-        return visit.page(
-            "contracts.html",
-            room="contracts",
-            title="Contracts",
-            found=found,
-            counts=counts,
-            states=queries.STATES,
-            standings=standings,
-            which=which if which in counts else "",
-            customer=customer,
-            customer_name=name,
-        )
+    def show_contracts(self, visit: NamedDependency[Visit]) -> Response[str]:
+        return list_page(visit, CONTRACTS)
 
     @get("/{contract_id:str}", sync_to_thread=True)
     def show_contract(self, visit: NamedDependency[Visit], contract_id: FromPath[str]) -> Response[str]:
@@ -55,7 +32,7 @@ class ContractController(Controller):
             facts = queries.read_facts(tx, identifier)
             items = queries.milestone_items(tx, identifier)
             work = queries.work_sums(tx, identifier)
-            standing = queries.standings(tx, [identifier])[identifier]
+            standing = queries.standing_of(tx, identifier)
             invoices = queries.invoices_on(tx, identifier) if visit.may("invoice:read") else []
         page = contract_page(facts, items, work)
         return visit.page(
@@ -66,5 +43,6 @@ class ContractController(Controller):
             head=facts.head,
             standing=standing,
             invoices=invoices,
+            billing=BILLING,
             mend_of=partial(mend_of, on_contract=True),
         )

@@ -1,24 +1,22 @@
 """Customers: who owes what, and everything about one of them, each fact with where it came from."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
-from uuid import UUID
 
 from litestar import Controller, Response, get
 from litestar.di import NamedDependency, Provide
-from litestar.params import FromPath, FromQuery
+from litestar.params import FromPath
 
 from billwright.canon.tables import CustomerRow
 from billwright.kernel.ids import read
 from billwright.receivables.queries import read_ageing
-from billwright.tenancy.base import AnyRow
 from billwright.tenancy.configuration import TenantConfiguration, read_configuration
-from billwright.web.portal import queries_contracts
 from billwright.web.portal import queries_customers as queries
+from billwright.web.portal.listing_customers import CUSTOMERS, LANGUAGES
+from billwright.web.portal.listing_page import list_page
+from billwright.web.portal.queries_contracts import contracts_of, read_standing
 from billwright.web.portal.visit import Visit, provide_visit
 
-LANGUAGES: Final = {"en": "English", "de": "German", "fr": "French"}
 TAX: Final = {
     "S": "Standard rate",
     "Z": "Zero rate",
@@ -52,33 +50,8 @@ class CustomerController(Controller):
     dependencies = {"visit": Provide(provide_visit, sync_to_thread=True)}  # noqa: RUF012 - Litestar's way
 
     @get(sync_to_thread=True)
-    def show_customers(
-        self,
-        visit: NamedDependency[Visit],
-        which: FromQuery[str] = "",
-        q: FromQuery[str] = "",
-        cursor: FromQuery[str | None] = None,
-    ) -> Response[str]:
-        visit.require("customer:read")
-        with visit.reading() as tx:
-            counts = queries.customer_counts(tx)
-            found = queries.customer_list(tx, which=which, wanted=q.strip()[:80], cursor=cursor)
-            shown = [row.id for row in found.rows]
-            owed = queries.owed_by(tx, shown) if visit.may("receivable:read") else {}
-            last = queries.last_invoices(tx, shown) if visit.may("invoice:read") else {}
-            reminded = queries.last_reminders(tx, shown) if visit.may("receivable:read") else {}
-        return visit.page(
-            "customers.html",
-            room="customers",
-            title="Customers",
-            found=found,
-            counts=counts,
-            owed=owed,
-            last=last,
-            reminded=reminded,
-            which=which if which in counts else "",
-            q=q.strip()[:80],
-        )
+    def show_customers(self, visit: NamedDependency[Visit]) -> Response[str]:
+        return list_page(visit, CUSTOMERS)
 
     @get("/{customer_id:str}", sync_to_thread=True)
     def show_customer(self, visit: NamedDependency[Visit], customer_id: FromPath[str]) -> Response[str]:
@@ -94,11 +67,7 @@ class CustomerController(Controller):
             payments = queries.payments_of(tx, identifier) if money else []
             reminders = queries.reminders_of(tx, identifier) if money else []
             disputes = queries.disputes_of(tx, identifier) if money else []
-            contracts: Sequence[AnyRow] = ()
-            standings: dict[UUID, queries_contracts.Standing] = {}
-            if visit.may("contract:read"):
-                contracts = queries_contracts.contract_list(tx, customer_id=identifier).rows
-                standings = queries_contracts.standings(tx, [row.ContractRow.id for row in contracts])
+            contracts = contracts_of(tx, identifier) if visit.may("contract:read") else []
             invoices = queries.invoices_of(tx, identifier) if visit.may("invoice:read") else []
         return visit.page(
             "customer.html",
@@ -114,7 +83,7 @@ class CustomerController(Controller):
             reminders=reminders,
             disputes=disputes,
             contracts=contracts,
-            standings=standings,
+            standings={row.ContractRow.id: read_standing(row.standing) for row in contracts},
             invoices=invoices,
             money=money,
         )

@@ -24,7 +24,7 @@ STATE_CHARS_MAX: Final = 4_000
 
 
 def listing_of(visit: Visit, name: str) -> Listing:
-    """The list of that name, for somebody who may read it.
+    """The list of that name, for somebody who may read it, with the columns that they may see.
 
     Raises:
         NotFoundError: there is none.
@@ -34,7 +34,7 @@ def listing_of(visit: Visit, name: str) -> Listing:
     if listing is None:
         raise NotFoundError("There is no such list.")
     visit.require(*listing.needs)
-    return listing
+    return listing.offered_to(visit.may)
 
 
 class ListController(Controller):

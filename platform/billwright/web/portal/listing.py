@@ -29,7 +29,7 @@ ALL: Final = "all"
 
 AnySelect: TypeAlias = Select[*tuple[Any, ...]]
 AnyColumn: TypeAlias = ColumnElement[Any] | InstrumentedAttribute[Any]
-Kind: TypeAlias = Literal["text", "money", "day", "moment", "number", "status", "person"]
+Kind: TypeAlias = Literal["text", "money", "amounts", "price", "day", "moment", "number", "status", "person"]
 FilterKind: TypeAlias = Literal["choice", "counted", "text", "day", "id"]
 
 
@@ -49,8 +49,10 @@ class Column:
     """One column of a list.
 
     ``value`` takes a row and gives what ``kind`` says, or None: text ``str``; money ``(minor, currency)``, two cells in a
-    file; day ``date``; moment ``datetime``; number ``int`` or ``Decimal``; status ``(words, meaning)`` as in ``words.py``;
-    person the ``UUID`` of somebody who works here. A template may show a column otherwise, a file never does.
+    file; amounts a sequence of these, each currency once, a cell per currency that the list has (``Listing.currencies``)
+    in a file; price ``(Decimal, unit)`` in major units of what its source called the unit, two cells in a file; day
+    ``date``; moment ``datetime``; number ``int`` or ``Decimal``; status ``(words, meaning)`` as in ``words.py``; person the
+    ``UUID`` of somebody who works here. A template may show a column otherwise, a file never does.
     """
 
     key: str
@@ -68,6 +70,13 @@ class Column:
     """On a phone it stands under what opens the row."""
     within: bool = False
     """On the page it always stands under what opens the row; in a file it is a column like any other."""
+    needs: tuple[str, ...] = ()
+    """Any of these permissions offers the column; none: whoever may see the list."""
+
+    @property
+    def figures(self) -> bool:
+        """Whether it stands to the right, digit under digit."""
+        return self.kind in {"money", "amounts", "price", "number"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,6 +151,8 @@ class Listing:
     order: str = ""
     """The key of the column that it is sorted by at first, with ``-`` in front for the last first."""
     counts: Callable[[Tx], Mapping[str, int]] | None = None
+    currencies: Callable[[Tx], ColumnElement[Any]] | None = None
+    """The codes of all currencies that its amounts may be in, as an array: needed with a column of kind amounts."""
     opening: Callable[[Tx, Mapping[str, int]], Mapping[str, str]] | None = None
     beside: "Callable[[Visit, Tx], Mapping[str, Any]] | None" = None
     """What else the template needs, read in the same unit of work."""
@@ -156,6 +167,10 @@ class Listing:
     names: Callable[[Tx, Sequence[UUID]], Mapping[UUID, tuple[str, str]]] | None = None
     """What to call ticked things in the result, and where they are: (words, path in the tenant)."""
     export_max: int = EXPORT_ROWS_MAX
+
+    def offered_to(self, may: Callable[..., bool]) -> "Listing":
+        """The list for somebody: without the columns that they may not see."""
+        return replace(self, columns=tuple(each for each in self.columns if not each.needs or may(*each.needs)))
 
     def column(self, key: str) -> Column | None:
         return next((each for each in self.columns if each.key == key), None)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
+from itertools import chain
 from tempfile import SpooledTemporaryFile
 from typing import IO, Any, Final
 from uuid import UUID
@@ -14,7 +15,7 @@ from billwright.kernel.errors import InputInvalidError
 from billwright.tenancy.transaction import Tx, transaction
 from billwright.web.portal.csv_export import CHUNK_BYTES, Cell, csv_lines, csv_stream, money_cells
 from billwright.web.portal.listing import Asked, Column, Listing
-from billwright.web.portal.listing_read import all_rows
+from billwright.web.portal.listing_read import all_rows, currencies_of
 from billwright.web.portal.queries_lists import people_here
 from billwright.web.portal.visit import Visit
 
@@ -52,11 +53,14 @@ def write_file(spool: IO[bytes], tx: Tx, listing: Listing, asked: Asked, people:
         InputInvalidError: more than ``listing.export_max``.
     """
     chosen = [column for key in asked.columns if (column := listing.column(key))]
+    found = all_rows(tx, listing, asked, listing.export_max + 1)
+    first = next(found, None)
+    currencies = currencies_of(tx, listing, first)
     rows = 0
 
     def cells() -> Iterator[list[Cell]]:
         nonlocal rows
-        for row in all_rows(tx, listing, asked, listing.export_max + 1):
+        for row in chain(() if first is None else (first,), found):
             rows += 1
             if rows > listing.export_max:
                 raise InputInvalidError(
@@ -64,24 +68,31 @@ def write_file(spool: IO[bytes], tx: Tx, listing: Listing, asked: Asked, people:
                     "the list by a filter, for example by day, and take one file per part.",
                     field="filters",
                 )
-            yield [cell for column in chosen for cell in cells_of(column, row, people)]
+            yield [cell for column in chosen for cell in cells_of(column, row, people, currencies)]
         if listing.whole_max and rows >= listing.whole_max:
             yield [f"(only the first {listing.whole_max} {listing.rows} are in this file)"]
 
-    for chunk in csv_lines([name for column in chosen for name in header_of(column)], cells()):
+    for chunk in csv_lines([name for column in chosen for name in header_of(column, currencies)], cells()):
         spool.write(chunk)
     return rows
 
 
-def header_of(column: Column) -> Sequence[str]:
-    return (column.label, f"{column.label} currency") if column.kind == "money" else (column.label,)
+def header_of(column: Column, currencies: Sequence[str]) -> Sequence[str]:
+    if column.kind == "amounts":
+        return [f"{column.label} {currency}" for currency in currencies]
+    return (column.label, f"{column.label} currency") if column.kind in {"money", "price"} else (column.label,)
 
 
-def cells_of(column: Column, row: Any, people: Mapping[UUID, str]) -> Sequence[Cell]:
+def cells_of(column: Column, row: Any, people: Mapping[UUID, str], currencies: Sequence[str]) -> Sequence[Cell]:
     """What stands in the file for a column of a row: the value itself, never as a language writes it."""
     value = column.value(row)
+    if column.kind == "amounts":
+        minor = {currency: amount for amount, currency in value or ()}
+        return [money_cells(minor.get(currency), currency)[0] for currency in currencies]
     if column.kind == "money":
         return money_cells(*value) if value else (None, None)
+    if column.kind == "price":
+        return value or (None, None)
     if value is None:
         return (None,)
     if column.kind == "person":

@@ -190,6 +190,7 @@ def show_list(
         NotFoundError: the address names a view that is not there for them.
     """
     visit.require(*listing.needs)
+    listing = listing.offered_to(visit.may)
     kept = read_kept(tx, listing.name)
     counts = listing.counts(tx) if listing.counts else {}
     try:

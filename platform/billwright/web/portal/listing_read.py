@@ -1,13 +1,13 @@
 """Reading the rows of a list: a page by cursor, or all of them for a file. One statement, whatever the number of rows."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from itertools import islice
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, or_, tuple_
+from sqlalchemy import ColumnElement, and_, or_, select, tuple_
 
 from billwright.kernel.errors import InputInvalidError
 from billwright.kernel.paging import CursorValue, Slice, cut_page, read_cursor
@@ -17,6 +17,7 @@ from billwright.web.portal.listing import ROWS, AnySelect, Asked, Listing, Sort
 FETCH_ROWS: Final = 500
 PLACE: Final = "list_place"
 IDENTIFIER: Final = "list_identifier"
+CURRENCIES: Final = "list_currencies"
 
 
 def filtered(tx: Tx, listing: Listing, asked: Asked) -> AnySelect:
@@ -47,14 +48,25 @@ def read_rows(tx: Tx, listing: Listing, asked: Asked) -> Slice[Any]:
 def all_rows(tx: Tx, listing: Listing, asked: Asked, rows_max: int) -> Iterator[Any]:
     """Every row, in the order asked, at most ``rows_max``; read from the server piece by piece.
 
-    One statement, so that the file shows one moment: a page by page reading would miss or double rows that change.
+    One statement, so that the file shows one moment: a page by page reading would miss or double rows that change. Each row
+    bears all currencies of the list (``CURRENCIES``) where the list says how to find them: they are of that moment, too.
     """
     if listing.whole is not None:
         yield from islice(listing.whole(tx), rows_max)
         return
     query = _Order(listing, asked.order).sorted(filtered(tx, listing, asked)).limit(rows_max)
+    if listing.currencies is not None:
+        query = query.add_columns(listing.currencies(tx).label(CURRENCIES))
     for rows in tx.session.execute(query, execution_options={"yield_per": FETCH_ROWS}).partitions():
         yield from rows
+
+
+def currencies_of(tx: Tx, listing: Listing, row: Any | None) -> Sequence[str]:
+    """All currencies of the list's amounts: as the file's first row bears them; of a file without rows those of now."""
+    if listing.currencies is None:
+        return ()
+    found = tx.session.scalar(select(listing.currencies(tx))) if row is None else getattr(row, CURRENCIES)
+    return found or ()
 
 
 @dataclass(frozen=True, slots=True)

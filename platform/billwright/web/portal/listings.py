@@ -5,6 +5,8 @@ from typing import Final
 
 from billwright.web.portal.listing_collections import COLLECTIONS
 from billwright.web.portal.listing_connectors import CONNECTIONS, DELIVERIES, JOBS, POSTINGS
+from billwright.web.portal.listing_contracts import CONTRACTS
+from billwright.web.portal.listing_customers import CUSTOMERS
 from billwright.web.portal.listing_desk import APPROVALS, EXCEPTIONS
 from billwright.web.portal.listing_invoices import INVOICES, UNBILLED
 from billwright.web.portal.listing_records import ACCESS, AUDIT, MAILBOX, MESSAGES
@@ -18,6 +20,8 @@ LISTS: Final = MappingProxyType(
             APPROVALS,
             INVOICES,
             UNBILLED,
+            CUSTOMERS,
+            CONTRACTS,
             MILESTONES,
             TIME,
             EXPENSES,

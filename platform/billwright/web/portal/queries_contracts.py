@@ -1,12 +1,13 @@
 """Contracts with what is billed and what is not: the list, and everything about one of them. Each function is one query."""
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ColumnElement, ScalarSelect, cast, func, literal, select, union_all
+from sqlalchemy import BigInteger, ColumnElement, ScalarSelect, cast, func, literal, select, union, union_all
+from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from billwright.billing.tables import BillableItemRow, InvoiceLineRow, InvoiceRow
 from billwright.canon.contract_view import Facts, build_view
@@ -25,13 +26,14 @@ from billwright.canon.tables import (
 from billwright.extension.views import ContractView
 from billwright.intake.tables import SourceMessageRow
 from billwright.kernel.errors import NotFoundError
-from billwright.kernel.paging import Slice, cut_page, read_cursor
 from billwright.tenancy.base import AnyRow, TenantBase
 from billwright.tenancy.recordset import table_of
 from billwright.tenancy.transaction import Tx
+from billwright.web.portal.listing import ALL
 
 ROWS: Final = 50
 STATES: Final = {"active": "Active", "completed": "Completed", "terminated": "Terminated"}
+UNBILLED: Final = ("ready", "waiting")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,76 +93,60 @@ def currency_now(tx: Tx) -> ScalarSelect[Any]:
     return select(func.coalesce(changed, ContractRow.currency)).correlate(ContractRow).scalar_subquery()
 
 
-def _waits() -> ColumnElement[bool]:
-    return ContractRow.id.in_(select(BillableItemRow.contract_id).where(BillableItemRow.state == "waiting"))
+def which_contracts() -> Mapping[str, ColumnElement[bool]]:
+    """Conditions of the list's filter: something waits on the contract, or its state."""
+    waits = ContractRow.id.in_(select(BillableItemRow.contract_id).where(BillableItemRow.state == "waiting"))
+    return {"waiting": waits, **{name: ContractRow.status == name for name in STATES}}
 
 
-def contract_list(
-    tx: Tx, *, state: str = "", customer_id: UUID | None = None, cursor: str | None = None
-) -> Slice[AnyRow]:
-    """Contracts, newest first: ``ContractRow``, ``customer``, ``project``, ``value_now``, ``currency_now``.
-
-    ``state`` is a state of the contract, or ``waiting`` for those on which something waits; else all.
-
-    Raises:
-        InputInvalidError: ``cursor`` is not of this list.
-    """
-    query = (
-        select(
-            ContractRow,
-            CustomerRow.name.label("customer"),
-            ProjectRow.name.label("project"),
-            value_now(tx).label("value_now"),
-            currency_now(tx).label("currency_now"),
-        )
-        .outerjoin(CustomerRow, CustomerRow.id == ContractRow.customer_id)
-        .outerjoin(ProjectRow, ProjectRow.id == ContractRow.project_id)
-        .order_by(ContractRow.id.desc())
-        .limit(ROWS + 1)
-    )
-    if state in STATES:
-        query = query.where(ContractRow.status == state)
-    elif state == "waiting":
-        query = query.where(_waits())
-    if customer_id is not None:
-        query = query.where(ContractRow.customer_id == customer_id)
-    if cursor:
-        query = query.where(ContractRow.id < read_cursor(cursor, UUID)[0])
-    return cut_page(list(tx.session.execute(query)), ROWS, lambda row: (row.ContractRow.id,))
-
-
-def contract_counts(tx: Tx, *, customer_id: UUID | None = None) -> dict[str, int]:
-    """How many contracts each value of the filter finds; all of them under the empty name."""
-    conditions = {"waiting": _waits(), **{name: ContractRow.status == name for name in STATES}}
+def contract_counts(tx: Tx) -> dict[str, int]:
+    """How many contracts each value of the filter finds; all of them under ``all``."""
+    conditions = which_contracts()
     query = select(func.count(), *(func.count().filter(each) for each in conditions.values())).select_from(ContractRow)
-    if customer_id is not None:
-        query = query.where(ContractRow.customer_id == customer_id)
-    return dict(zip(("", *conditions), tx.session.execute(query).one(), strict=True))
+    return dict(zip((ALL, *conditions), tx.session.execute(query).one(), strict=True))
 
 
-def standings(tx: Tx, contract_ids: Collection[UUID]) -> dict[UUID, Standing]:
-    """Billed (lines of issued invoices), drafted (lines of drafts), ready and waiting (billable items), per contract.
-
-    Net of tax; every contract asked for is there. A line counts once: an item in a draft or invoice is counted by its line only.
+def contracts_of(tx: Tx, customer_id: UUID) -> list[AnyRow]:
+    """Contracts of a customer, newest first, at most ``ROWS``: ``ContractRow``, ``project``, ``value_now``,
+    ``currency_now``, ``standing`` (for ``read_standing``).
     """
+    query = select(
+        ContractRow,
+        ProjectRow.name.label("project"),
+        value_now(tx).label("value_now"),
+        currency_now(tx).label("currency_now"),
+        standing_now().label("standing"),
+    )
+    query = query.outerjoin(ProjectRow, ProjectRow.id == ContractRow.project_id)
+    query = query.where(ContractRow.customer_id == customer_id).order_by(ContractRow.id.desc()).limit(ROWS)
+    return list(tx.session.execute(query))
+
+
+def standing_now() -> ScalarSelect[Any]:
+    """Billed (lines of issued invoices), drafted (lines of drafts), ready and waiting (billable items) of the contract
+    of the query around this, by currency, for ``read_standing``.
+
+    Net of tax. A thing counts once: an item in a draft or invoice by its line only. JSON, because a list has one row per
+    contract, in one statement for any number of rows and currencies.
+    """
+    line, item, amount = InvoiceLineRow, BillableItemRow, BillableItemRow.amount_minor
     lines = (
         select(
-            InvoiceLineRow.contract_id,
             InvoiceRow.currency,
-            func.sum(InvoiceLineRow.net_minor).filter(InvoiceRow.number.is_not(None)).label("billed"),
-            func.sum(InvoiceLineRow.net_minor).filter(InvoiceRow.number.is_(None)).label("drafted"),
+            func.sum(line.net_minor).filter(InvoiceRow.number.is_not(None)).label("billed"),
+            func.sum(line.net_minor).filter(InvoiceRow.number.is_(None)).label("drafted"),
             literal(0).label("ready"),
             literal(0).label("waiting"),
             literal(0).label("items"),
         )
-        .join(InvoiceRow, InvoiceRow.id == InvoiceLineRow.invoice_id)
-        .where(InvoiceLineRow.contract_id.in_(contract_ids), InvoiceRow.phase != "void")
-        .group_by(InvoiceLineRow.contract_id, InvoiceRow.currency)
+        .select_from(line)
+        .join(InvoiceRow, InvoiceRow.id == line.invoice_id)
+        .where(line.contract_id == ContractRow.id, InvoiceRow.phase != "void")
+        .group_by(InvoiceRow.currency)
+        .correlate(ContractRow)
     )
-    item, amount = BillableItemRow, BillableItemRow.amount_minor
     items = (
         select(
-            item.contract_id,
             item.currency,
             literal(0),
             literal(0),
@@ -168,28 +154,42 @@ def standings(tx: Tx, contract_ids: Collection[UUID]) -> dict[UUID, Standing]:
             func.sum(amount).filter(item.state == "waiting"),
             func.count().filter(item.state == "waiting"),
         )
-        .where(item.contract_id.in_(contract_ids), item.state.in_(("ready", "waiting")))
-        .group_by(item.contract_id, item.currency)
+        .where(item.contract_id == ContractRow.id, item.state.in_(UNBILLED))
+        .group_by(item.currency)
+        .correlate(ContractRow)
     )
     both = union_all(lines, items).subquery()
     names = ("billed", "drafted", "ready", "waiting", "items")
-    totals = [cast(func.coalesce(func.sum(both.c[name]), 0), BigInteger).label(name) for name in names]
-    query = select(both.c.contract_id, both.c.currency, *totals).group_by(both.c.contract_id, both.c.currency)
-    sums: defaultdict[UUID, list[Sums]] = defaultdict(list)
-    waiting: defaultdict[UUID, int] = defaultdict(int)
-    for row in tx.session.execute(query.order_by(both.c.currency)):
-        waiting[row.contract_id] += row.items
-        if row.currency is not None:
-            sums[row.contract_id].append(
-                Sums(
-                    currency=row.currency,
-                    billed=row.billed,
-                    drafted=row.drafted,
-                    ready=row.ready,
-                    waiting=row.waiting,
-                )
-            )
-    return {key: Standing(sums=tuple(sums[key]), waiting_items=waiting[key]) for key in contract_ids}
+    totals = [func.coalesce(func.sum(both.c[name]), 0).label(name) for name in names]
+    sums = select(both.c.currency, *totals).group_by(both.c.currency).subquery()
+    parts = func.jsonb_build_array(*(sums.c[name] for name in ("currency", *names)))
+    return select(func.jsonb_agg(aggregate_order_by(parts, sums.c.currency))).scalar_subquery()
+
+
+def read_standing(found: Sequence[Sequence[Any]] | None) -> Standing:
+    """``standing_now`` of a row. Items whose amount is not known yet have no currency: they are counted only."""
+    rows = found or ()
+    return Standing(
+        sums=tuple(
+            Sums(currency=currency, billed=billed, drafted=drafted, ready=ready, waiting=waiting)
+            for currency, billed, drafted, ready, waiting, _ in rows
+            if currency is not None
+        ),
+        waiting_items=sum(row[-1] for row in rows),
+    )
+
+
+def standing_of(tx: Tx, contract_id: UUID) -> Standing:
+    """How one contract stands; empty for one that is not there."""
+    return read_standing(tx.session.scalar(select(standing_now()).where(ContractRow.id == contract_id)))
+
+
+def billed_currencies(_tx: Tx) -> ColumnElement[Any]:
+    """The currencies in which anything is billed or unbilled, as an array."""
+    item = BillableItemRow
+    items = select(item.currency).where(item.state.in_(UNBILLED), item.currency.is_not(None))
+    both = union(select(InvoiceRow.currency).where(InvoiceRow.phase != "void"), items).subquery()
+    return select(func.array_agg(aggregate_order_by(both.c.currency, both.c.currency))).scalar_subquery()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

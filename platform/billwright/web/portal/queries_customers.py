@@ -1,13 +1,15 @@
 """Customers with what they owe: the list, and everything about one of them. Each function is one query."""
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date, datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ColumnElement, Integer, Subquery, cast, func, or_, select, tuple_, type_coerce
-from sqlalchemy.dialects.postgresql import distinct_on
+from sqlalchemy import BigInteger, ColumnElement, Integer, ScalarSelect, cast, func, select, true, type_coerce
+from sqlalchemy.dialects.postgresql import aggregate_order_by
+from sqlalchemy.sql.selectable import LateralFromClause
 
 from billwright.billing.tables import InvoiceLineRow, InvoiceRow
 from billwright.canon.local_day import today_of_entity
@@ -15,10 +17,10 @@ from billwright.canon.tables import CustomerRow, LegalEntityRow, ProjectRow
 from billwright.collections.tables import DisputeRow, ReminderRow
 from billwright.intake.tables import SourceMessageRow
 from billwright.kernel.errors import NotFoundError
-from billwright.kernel.paging import Slice, cut_page, read_cursor
 from billwright.receivables.tables import PaymentApplicationRow, PaymentRow, ReceivableRow
 from billwright.tenancy.base import AnyRow
 from billwright.tenancy.transaction import Tx
+from billwright.web.portal.listing import ALL
 
 ROWS: Final = 50
 RECENT: Final = 12
@@ -41,14 +43,14 @@ class Owed:
         return self.overdue_minor > 0 and self.asked_minor == 0
 
 
-def _disputed() -> Subquery:
-    """What open disputes contest, per receivable."""
+def _disputed() -> LateralFromClause:
+    """What open disputes contest of the receivable before it, ``minor``, null for nothing. Join it on true."""
     minor = cast(func.sum(DisputeRow.amount_minor), BigInteger).label("minor")
-    query = select(DisputeRow.receivable_id, minor).where(DisputeRow.state == "open")
-    return query.group_by(DisputeRow.receivable_id).subquery()
+    query = select(minor).where(DisputeRow.state == "open", DisputeRow.receivable_id == ReceivableRow.id)
+    return query.correlate(ReceivableRow).lateral()
 
 
-def _which(tx: Tx) -> Mapping[str, ColumnElement[bool]]:
+def which_customers(tx: Tx) -> Mapping[str, ColumnElement[bool]]:
     """Conditions of the list's filter by what a customer owes."""
     owing = select(ReceivableRow.customer_id).where(ReceivableRow.open_minor > 0)
     late = owing.join(LegalEntityRow, LegalEntityRow.id == ReceivableRow.legal_entity_id)
@@ -60,97 +62,107 @@ def _which(tx: Tx) -> Mapping[str, ColumnElement[bool]]:
     }
 
 
-def customer_list(tx: Tx, *, which: str = "", wanted: str = "", cursor: str | None = None) -> Slice[CustomerRow]:
-    """Customers by name. ``which`` is one of ``overdue``, ``open``, ``disputed``, else all; ``wanted`` a part of a name.
-
-    Raises:
-        InputInvalidError: ``cursor`` is not of this list.
-    """
-    query = select(CustomerRow).order_by(CustomerRow.name, CustomerRow.id).limit(ROWS + 1)
-    if (condition := _which(tx).get(which)) is not None:
-        query = query.where(condition)
-    if wanted:
-        names = (CustomerRow.name, CustomerRow.legal_name)
-        query = query.where(or_(*(each.icontains(wanted, autoescape=True) for each in names)))
-    if cursor:
-        query = query.where(tuple_(CustomerRow.name, CustomerRow.id) > tuple_(*read_cursor(cursor, str, UUID)))
-    return cut_page(tx.session.scalars(query).all(), ROWS, lambda row: (row.name, row.id))
-
-
-def customer_counts(tx: Tx) -> dict[str, int]:
-    """How many customers each value of the filter finds; all of them under the empty name."""
-    conditions = _which(tx)
+def customer_counts(tx: Tx, *, money: bool) -> dict[str, int]:
+    """How many customers there are under ``all``; with ``money`` also how many each value of the filter finds."""
+    conditions = which_customers(tx) if money else {}
     query = select(func.count(), *(func.count().filter(each) for each in conditions.values())).select_from(CustomerRow)
-    return dict(zip(("", *conditions), tx.session.execute(query).one(), strict=True))
+    return dict(zip((ALL, *conditions), tx.session.execute(query).one(), strict=True))
 
 
-def owed_by(tx: Tx, customer_ids: Collection[UUID]) -> dict[UUID, list[Owed]]:
-    """What each customer owes now, per currency; those that owe nothing are left out. Overdue by the entity's own day."""
+def owed_now(tx: Tx) -> ScalarSelect[Any]:
+    """What the customer of the query around this owes now, by currency, for ``read_owed``. Overdue by the entity's own day.
+
+    JSON, because a list has one row per customer, in one statement for any number of rows and currencies.
+    """
     disputed = _disputed()
     contested = func.least(func.coalesce(disputed.c.minor, 0), ReceivableRow.open_minor)
-    late = ReceivableRow.due_on < today_of_entity(tx)
-
-    def total(minor: Any) -> ColumnElement[int]:
-        return cast(func.coalesce(func.sum(minor), 0), BigInteger)
-
-    query = (
+    each = (
         select(
-            ReceivableRow.customer_id,
             ReceivableRow.currency,
-            total(ReceivableRow.open_minor).label("open"),
-            cast(func.coalesce(func.sum(ReceivableRow.open_minor).filter(late), 0), BigInteger).label("overdue"),
-            total(contested).label("disputed"),
-            cast(func.coalesce(func.sum(ReceivableRow.open_minor - contested).filter(late), 0), BigInteger).label(
-                "asked"
-            ),
+            ReceivableRow.open_minor.label("open"),
+            contested.label("contested"),
+            (ReceivableRow.due_on < today_of_entity(tx)).label("late"),
         )
+        .select_from(ReceivableRow)
         .join(LegalEntityRow, LegalEntityRow.id == ReceivableRow.legal_entity_id)
-        .outerjoin(disputed, disputed.c.receivable_id == ReceivableRow.id)
-        .where(ReceivableRow.open_minor > 0, ReceivableRow.customer_id.in_(customer_ids))
-        .group_by(ReceivableRow.customer_id, ReceivableRow.currency)
-        .order_by(ReceivableRow.currency)
+        .outerjoin(disputed, true())
+        .where(ReceivableRow.open_minor > 0, ReceivableRow.customer_id == CustomerRow.id)
+        .correlate(CustomerRow)
+        .subquery()
     )
-    found: defaultdict[UUID, list[Owed]] = defaultdict(list)
-    for row in tx.session.execute(query):
-        found[row.customer_id].append(
-            Owed(
-                currency=row.currency,
-                open_minor=row.open,
-                overdue_minor=row.overdue,
-                disputed_minor=row.disputed,
-                asked_minor=row.asked,
-            )
-        )
-    return found
-
-
-def last_invoices(tx: Tx, customer_ids: Collection[UUID]) -> dict[UUID, AnyRow]:
-    """The invoice of each customer that was issued last."""
-    query = (
+    sums = (
         select(
-            InvoiceRow.customer_id,
-            InvoiceRow.id,
-            InvoiceRow.number,
-            InvoiceRow.issued_on,
-            InvoiceRow.gross_minor,
-            InvoiceRow.currency,
+            each.c.currency,
+            func.sum(each.c.open).label("open"),
+            func.coalesce(func.sum(each.c.open).filter(each.c.late), 0).label("overdue"),
+            func.sum(each.c.contested).label("disputed"),
+            func.coalesce(func.sum(each.c.open - each.c.contested).filter(each.c.late), 0).label("asked"),
         )
-        .ext(distinct_on(InvoiceRow.customer_id))
-        .where(InvoiceRow.customer_id.in_(customer_ids), InvoiceRow.number.is_not(None))
-        .order_by(InvoiceRow.customer_id, InvoiceRow.issued_at.desc(), InvoiceRow.id.desc())
+        .group_by(each.c.currency)
+        .subquery()
     )
-    return {row.customer_id: row for row in tx.session.execute(query)}
+    parts = func.jsonb_build_array(*(sums.c[name] for name in ("currency", "open", "overdue", "disputed", "asked")))
+    return select(func.jsonb_agg(aggregate_order_by(parts, sums.c.currency))).scalar_subquery()
 
 
-def last_reminders(tx: Tx, customer_ids: Collection[UUID]) -> dict[UUID, ReminderRow]:
-    """The latest reminder of each customer."""
-    query = (
-        select(ReminderRow)
-        .ext(distinct_on(ReminderRow.customer_id))
-        .where(ReminderRow.customer_id.in_(customer_ids))
-        .order_by(ReminderRow.customer_id, ReminderRow.made_at.desc(), ReminderRow.id.desc())
+def read_owed(found: Sequence[Sequence[Any]] | None) -> tuple[Owed, ...]:
+    """``owed_now`` of a row; empty for a customer that owes nothing."""
+    return tuple(
+        Owed(currency=currency, open_minor=due, overdue_minor=late, disputed_minor=disputed, asked_minor=asked)
+        for currency, due, late, disputed, asked in found or ()
     )
-    return {row.customer_id: row for row in tx.session.scalars(query)}
+
+
+def owed_currencies(_tx: Tx) -> ColumnElement[Any]:
+    """The currencies in which anything is owed, as an array."""
+    distinct = func.array_agg(aggregate_order_by(ReceivableRow.currency.distinct(), ReceivableRow.currency))
+    return select(distinct).where(ReceivableRow.open_minor > 0).scalar_subquery()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LastInvoice:
+    """The invoice of a customer that was issued last. Gross, in minor units."""
+
+    id: UUID
+    number: str
+    issued_on: date
+    gross_minor: int
+    currency: str
+
+
+def last_invoice() -> ScalarSelect[Any]:
+    """The invoice of the customer around this that was issued last, for ``read_last_invoice``."""
+    invoice = InvoiceRow
+    facts = func.jsonb_build_array(invoice.id, invoice.number, invoice.issued_on, invoice.gross_minor, invoice.currency)
+    query = select(facts).where(invoice.customer_id == CustomerRow.id, invoice.issued_at.is_not(None))
+    return query.order_by(invoice.issued_at.desc(), invoice.id.desc()).limit(1).correlate(CustomerRow).scalar_subquery()
+
+
+def read_last_invoice(found: Sequence[Any] | None) -> LastInvoice | None:
+    """``last_invoice`` of a row; None for a customer without any."""
+    if found is None:
+        return None
+    identifier, number, issued_on, minor, currency = found
+    return LastInvoice(
+        id=UUID(identifier),
+        number=number,
+        issued_on=date.fromisoformat(issued_on),
+        gross_minor=minor,
+        currency=currency,
+    )
+
+
+def last_reminder() -> ScalarSelect[Any]:
+    """The latest reminder of the customer around this, for ``read_last_reminder``."""
+    reminder = ReminderRow
+    query = select(func.jsonb_build_array(reminder.step, reminder.made_at))
+    query = query.where(reminder.customer_id == CustomerRow.id)
+    return query.order_by(reminder.made_at.desc(), reminder.id.desc()).limit(1).correlate(CustomerRow).scalar_subquery()
+
+
+def read_last_reminder(found: Sequence[Any] | None) -> tuple[int, datetime] | None:
+    """``last_reminder`` of a row: its step, and when it was made; None for a customer that was never reminded."""
+    return (found[0], datetime.fromisoformat(found[1])) if found else None
 
 
 def get_customer(tx: Tx, customer_id: UUID) -> AnyRow:
@@ -188,7 +200,7 @@ def open_items(tx: Tx, customer_id: UUID) -> list[AnyRow]:
         select(ReceivableRow, InvoiceRow.number, days, func.coalesce(disputed.c.minor, 0).label("disputed_minor"))
         .join(InvoiceRow, InvoiceRow.id == ReceivableRow.invoice_id)
         .join(LegalEntityRow, LegalEntityRow.id == ReceivableRow.legal_entity_id)
-        .outerjoin(disputed, disputed.c.receivable_id == ReceivableRow.id)
+        .outerjoin(disputed, true())
         .where(ReceivableRow.open_minor != 0, ReceivableRow.customer_id == customer_id)
         .order_by(ReceivableRow.due_on, ReceivableRow.id)
         .limit(ROWS)
