@@ -1022,3 +1022,9 @@ ALTER TABLE exception ADD COLUMN paused_why TEXT;
 ALTER TABLE exception ADD COLUMN left_s BIGINT;
 
 UPDATE alembic_version SET version_num='0007' WHERE alembic_version.version_num = '0006';
+
+-- Running upgrade 0007 -> 0008
+
+CREATE INDEX ix_invoice_customer ON invoice (customer_id, issued_at);
+
+UPDATE alembic_version SET version_num='0008' WHERE alembic_version.version_num = '0007';

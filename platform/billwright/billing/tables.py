@@ -62,6 +62,7 @@ class InvoiceRow(TenantBase):
         Index("ix_invoice_phase", "phase", "updated_at"),
         Index("ix_invoice_updated", "updated_at", "id"),
         Index("ix_invoice_open_draft", "customer_id", postgresql_where=text("issued_at IS NULL")),
+        Index("ix_invoice_customer", "customer_id", "issued_at"),
     )
     id: Mapped[UUID] = mapped_column(primary_key=True)
     document_type: Mapped[str]
