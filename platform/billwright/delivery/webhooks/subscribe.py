@@ -3,6 +3,7 @@
 import base64
 import os
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -181,6 +182,7 @@ def switch_webhook(
             row.failing_since = row.retry_at = row.warned_at = row.reason = None
             row.failures = 0
             tx.session.flush()
+            _end_pauses(tx, row.id, database.clock.now())
             close_disabled(tx, row.id)
             ask_for_all(tx, row.id)
         if state == "removed":
@@ -192,6 +194,16 @@ def switch_webhook(
             tx.session.execute(waiting.values(state="skipped", outcome="The webhook was removed."))
         record(tx, f"webhook.{state}", "webhook", row.id, before={"state": before}, after={"state": state})
     return row
+
+
+def _end_pauses(tx: Tx, webhook_id: UUID, now: datetime) -> None:
+    """What was tried and waits for its next attempt, perhaps for hours, is due: somebody says that it is mended."""
+    paused = update(WebhookDeliveryRow).where(
+        WebhookDeliveryRow.subscription_id == webhook_id,
+        WebhookDeliveryRow.state == "waiting",
+        WebhookDeliveryRow.next_at > now,
+    )
+    tx.session.execute(paused.values(next_at=now).execution_options(synchronize_session=False))
 
 
 def send_test(

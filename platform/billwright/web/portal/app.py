@@ -22,6 +22,7 @@ from billwright.web.portal.room_pages import RoomController
 from billwright.web.portal.settings_pages import SettingsController
 from billwright.web.portal.settings_people import PeopleController, YouController
 from billwright.web.portal.waiver_pages import WaiverController
+from billwright.web.portal.webhook_pages import WebhookController
 from billwright.web.portal.work_pages import WorkController
 
 CONTROLLERS: Final[tuple[type[Controller], ...]] = (
@@ -46,5 +47,6 @@ CONTROLLERS: Final[tuple[type[Controller], ...]] = (
     ListController,
     OutsideController,
     WaiverController,
+    WebhookController,
 )
 __all__ = ["CONTROLLERS", "problem_page"]

@@ -11,6 +11,7 @@ from billwright.billing.tables import InvoiceRow
 from billwright.delivery.retry_delivery import retry_delivery
 from billwright.delivery.tables import DeliveryRow
 from billwright.intake.tables import ConnectionRow
+from billwright.jobs.ask_now import NEEDS as ASK
 from billwright.jobs.retry_dead import retry_dead
 from billwright.jobs.tables import JobRow
 from billwright.kernel.ids import read, show
@@ -20,6 +21,7 @@ from billwright.tenancy.transaction import Tx
 from billwright.web.portal import words
 from billwright.web.portal.listing import AnySelect, Column, Filter, Listing, Sort
 from billwright.web.portal.listing_bulk import Action, identifier_of
+from billwright.web.portal.queries_breakers import silent_systems
 from billwright.web.portal.queries_rooms import DELIVERY_STUCK, connections, stuck_counts
 from billwright.web.portal.queries_shell import POSTING_STUCK
 
@@ -27,15 +29,21 @@ if TYPE_CHECKING:
     from billwright.web.portal.visit import Visit
 
 
-def _tabs(visit: "Visit", tx: Tx) -> Mapping[str, Any]:
+def connector_tabs(visit: "Visit", tx: Tx) -> Mapping[str, Any]:
     """The pages of the room: (path, words, how many wait). Jobs are for those who may read them."""
     stuck = stuck_counts(tx)
     tabs = [
         ("connectors", "Connections", 0),
         ("connectors/postings", "Postings that need somebody", stuck.postings),
         ("connectors/deliveries", "Mails that did not arrive", stuck.deliveries),
+        ("connectors/webhooks", "Webhooks", stuck.webhooks),
     ]
     return {"tabs": tabs + ([("connectors/jobs", "Jobs that gave up", stuck.jobs)] if visit.may("job:read") else [])}
+
+
+def _beside_connections(visit: "Visit", tx: Tx) -> Mapping[str, Any]:
+    """The tabs, what does not answer now, and whether this person may have it asked."""
+    return {**connector_tabs(visit, tx), "silent": silent_systems(tx), "may_ask": visit.may(*ASK)}
 
 
 CONNECTIONS: Final = Listing(
@@ -46,7 +54,7 @@ CONNECTIONS: Final = Listing(
     rows="connections",
     needs=("connection:read",),
     template="connectors.html",
-    beside=_tabs,
+    beside=_beside_connections,
     whole=connections,
     columns=(
         Column(key="name", label="Name", fixed=True, wide=False, value=lambda row: row.name),
@@ -102,7 +110,7 @@ POSTINGS: Final = Listing(
     rows="postings",
     needs=("connection:read",),
     template="postings.html",
-    beside=_tabs,
+    beside=connector_tabs,
     query=_postings,
     identifier=PostingRow.id,
     order="since",
@@ -177,7 +185,7 @@ DELIVERIES: Final = Listing(
     rows="mails",
     needs=("connection:read",),
     template="deliveries.html",
-    beside=_tabs,
+    beside=connector_tabs,
     query=_deliveries,
     identifier=DeliveryRow.id,
     order="since",
@@ -238,7 +246,7 @@ JOBS: Final = Listing(
     rows="jobs",
     needs=("job:read",),
     template="jobs.html",
-    beside=_tabs,
+    beside=connector_tabs,
     query=lambda tx: select(JobRow).where(JobRow.tenant_id == tx.tenant.id, JobRow.state == "dead"),
     identifier=JobRow.id,
     order="since",

@@ -10,6 +10,7 @@ from billwright.web.portal.listing_customers import CUSTOMERS
 from billwright.web.portal.listing_desk import APPROVALS, EXCEPTIONS
 from billwright.web.portal.listing_invoices import INVOICES, UNBILLED
 from billwright.web.portal.listing_records import ACCESS, AUDIT, MAILBOX, MESSAGES
+from billwright.web.portal.listing_webhooks import SENT, WEBHOOKS
 from billwright.web.portal.listing_work import EXPENSES, MILESTONES, TIME
 
 LISTS: Final = MappingProxyType(
@@ -32,6 +33,8 @@ LISTS: Final = MappingProxyType(
             POSTINGS,
             DELIVERIES,
             JOBS,
+            WEBHOOKS,
+            SENT,
             AUDIT,
             ACCESS,
         )

@@ -1,5 +1,6 @@
 """Where the firm meets others: connectors, mails, what customers owe and dispute."""
 
+from collections.abc import Mapping
 from typing import Final
 from urllib.parse import quote
 
@@ -13,6 +14,7 @@ from billwright.collections.open_dispute import open_dispute
 from billwright.collections.resolve_dispute import Resolution, resolve_dispute
 from billwright.delivery.tables import MailboxRow
 from billwright.documents.store import FileStore
+from billwright.jobs.ask_now import Asked, ask_now
 from billwright.jobs.retry_dead import retry_dead
 from billwright.kernel.errors import InputInvalidError, NotFoundError
 from billwright.kernel.ids import read
@@ -23,12 +25,19 @@ from billwright.web.portal.listing_collections import COLLECTIONS
 from billwright.web.portal.listing_connectors import CONNECTIONS, DELIVERIES, JOBS, POSTINGS
 from billwright.web.portal.listing_page import list_page
 from billwright.web.portal.listing_records import MAILBOX
+from billwright.web.portal.queries_breakers import callers, name_of
 from billwright.web.portal.visit import Visit, html, provide_visit
 
 MAIL_POLICY: Final = (
     "default-src 'none'; img-src data:; style-src 'unsafe-inline'; font-src 'self'; sandbox; frame-ancestors 'self'"
 )
 """A mail may bring its own styles and inlined images; it may run nothing, load nothing and send nothing."""
+ASKED: Final[Mapping[Asked, str]] = {
+    "asked": "is asked now, by one job; if it answers, all that waits for it goes on at once.",
+    "nobody_waits": "is asked by the next job: none waits for it at this moment.",
+    "being_asked": "is being asked at this moment; look again in a minute.",
+    "answers": "answers again; what waited goes on.",
+}
 
 
 class OutsideController(Controller):
@@ -66,6 +75,13 @@ class OutsideController(Controller):
     def run_again(self, visit: NamedDependency[Visit], job_id: FromPath[str]) -> Response[str]:
         row = retry_dead(visit.database, visit.here, visit.actor, read("job", job_id), trace_id=visit.trace_id)
         return visit.go(visit.url("connectors/jobs"), f"The job {row.kind} runs again.")
+
+    @post("/connectors/ask", sync_to_thread=True)
+    def ask(self, visit: NamedDependency[Visit], data: Form) -> Response[str]:
+        """Have a system that does not answer asked now."""
+        key = field(data, "key")
+        result = ask_now(visit.database, visit.here, visit.actor, key, callers(key), trace_id=visit.trace_id)
+        return visit.go(visit.url("connectors"), f"{name_of(key)} {ASKED[result]}")
 
     @get("/mailbox", sync_to_thread=True)
     def show_mailbox(self, visit: NamedDependency[Visit]) -> Response[str]:

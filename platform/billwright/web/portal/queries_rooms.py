@@ -3,12 +3,13 @@
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import func, select
+from sqlalchemy import and_, func, or_, select
 
 from billwright.billing.tables import InvoiceRow
 from billwright.canon.tables import CustomerRow
 from billwright.collections.tables import DisputeRow, ReminderRow
 from billwright.delivery.tables import DeliveryRow
+from billwright.delivery.webhooks.tables import WebhookSubscriptionRow
 from billwright.intake.tables import ConnectionRow
 from billwright.jobs.tables import JobRow
 from billwright.posting.tables import PostingRow
@@ -19,6 +20,10 @@ from billwright.web.portal.queries_shell import POSTING_STUCK
 
 ROWS: Final = 50
 DELIVERY_STUCK: Final = ("failed", "refused")
+WEBHOOK_STUCK: Final = or_(
+    WebhookSubscriptionRow.state == "disabled",
+    and_(WebhookSubscriptionRow.state == "active", WebhookSubscriptionRow.failing_since.is_not(None)),
+)
 
 
 def connections(tx: Tx) -> list[AnyRow]:
@@ -50,6 +55,7 @@ class Stuck:
     postings: int
     deliveries: int
     jobs: int
+    webhooks: int
 
 
 def stuck_counts(tx: Tx) -> Stuck:
@@ -58,6 +64,7 @@ def stuck_counts(tx: Tx) -> Stuck:
         select(counted).where(PostingRow.state.in_(POSTING_STUCK)).scalar_subquery(),
         select(counted).where(DeliveryRow.state.in_(DELIVERY_STUCK)).scalar_subquery(),
         select(counted).where(JobRow.tenant_id == tx.tenant.id, JobRow.state == "dead").scalar_subquery(),
+        select(counted).where(WEBHOOK_STUCK).scalar_subquery(),
     )
     return Stuck(*tx.session.execute(query).one())
 

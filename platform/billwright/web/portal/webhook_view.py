@@ -1,0 +1,191 @@
+"""The pages of webhooks as they are shown; who may do what is asked here and by the use cases."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from litestar import Response
+
+from billwright.delivery.webhooks.catalogue import EVENT_TYPES, TEST
+from billwright.delivery.webhooks.queries import list_attempts
+from billwright.delivery.webhooks.subscribe import Wanted
+from billwright.kernel.errors import ConflictError, DomainError, NotFoundError
+from billwright.kernel.ids import read, show
+from billwright.kernel.redact import redact
+from billwright.tenancy.transaction import Tx
+from billwright.web.portal.environment import moment_text
+from billwright.web.portal.listing_connectors import connector_tabs
+from billwright.web.portal.listing_webhooks import DELIVERY, PATH, about, events_in_words, family_words, standing
+from billwright.web.portal.queries_webhooks import (
+    Known,
+    delivery,
+    events_since,
+    last_deliveries,
+    waiting_before,
+    webhook,
+)
+from billwright.web.portal.visit import Visit
+
+READ: Final = "connection:read"
+WRITE: Final = "connection:write"
+RETRY: Final = "delivery:retry"
+SHOWN: Final = 8
+BODY_CHARS_MAX: Final = 4_000
+NOTHING: Final = Wanted(name="", url="", event_types=())
+
+
+def _families() -> Mapping[str, tuple[str, Mapping[str, str]]]:
+    """Family to its words and its events with their sentences; the test needs no subscription."""
+    found: dict[str, tuple[str, dict[str, str]]] = {}
+    for name, sentence in EVENT_TYPES.items():
+        if name != TEST:
+            family = name.partition(".")[0]
+            found.setdefault(family, (family_words(family), {}))[1][name] = sentence
+    return found
+
+
+def _status(refusal: DomainError | None) -> int:
+    return 200 if refusal is None else 409 if isinstance(refusal, ConflictError) else 422
+
+
+def form_page(
+    visit: Visit, webhook_id: str | None, typed: Wanted | None, *, refusal: DomainError | None = None
+) -> Response[str]:
+    """The form of a new webhook, or of one that is changed: with what was ``typed``, else as it stands.
+
+    Raises:
+        NotFoundError: there is none, or it is not this tenant's to change.
+    """
+    with visit.reading() as tx:
+        wanted = typed or (_as_it_stands(tx, read("whk", webhook_id)) if webhook_id else NOTHING)
+        beside = connector_tabs(visit, tx)
+    return visit.page(
+        "webhook_form.html",
+        room="connectors",
+        title="Change the webhook" if webhook_id else "New webhook",
+        status=_status(refusal),
+        webhook_id=webhook_id,
+        wanted=wanted,
+        families=_families(),
+        refused=str(refusal) if refusal else "",
+        wrong=str(refusal.facts.get("field", "")) if refusal else "",
+        tab=PATH,
+        **beside,
+    )
+
+
+def _as_it_stands(tx: Tx, webhook_id: UUID) -> Wanted:
+    row = webhook(tx, webhook_id).row
+    if row.owner != "tenant":
+        raise NotFoundError("This webhook is your partner's, who alone changes it.")
+    return Wanted(name=row.name, url=row.url, event_types=tuple(row.event_types), contact_email=row.contact_email)
+
+
+def webhook_page(
+    visit: Visit,
+    webhook_id: str,
+    *,
+    secret: str = "",
+    refusal: DomainError | None = None,
+    deed: str = "",
+    since: datetime | None = None,
+) -> Response[str]:
+    """The page of one webhook. With ``secret`` it is kept nowhere, neither by the browser."""
+    visit.require(READ)
+    with visit.reading() as tx:
+        known = webhook(tx, read("whk", webhook_id))
+        sent = last_deliveries(tx, known.row.id, SHOWN)
+        events = 0
+        if since is not None:
+            events = events_since(tx, known.row, since) if deed == "again" else waiting_before(tx, known.row, since)
+        beside = connector_tabs(visit, tx)
+    row = known.row
+    mine = row.owner == "tenant"
+    answer = visit.page(
+        "webhook.html",
+        room="connectors",
+        title=row.name,
+        status=_status(refusal),
+        known=known,
+        shown_id=show("whk", row.id),
+        standing=standing(row),
+        says=_says(known),
+        host=urlsplit(row.url).hostname,
+        told_of=events_in_words(row.event_types),
+        both_until=_both_until(visit, row.old_secret_until),
+        sent=sent,
+        about=about,
+        states=DELIVERY,
+        mine=mine,
+        may_write=mine and visit.may(WRITE),
+        may_retry=mine and visit.may(RETRY),
+        secret=secret,
+        refused=str(refusal) if refusal else "",
+        deed=deed if since is not None else "",
+        day=f"{since:%Y-%m-%d}" if since else "",
+        events=events,
+        tab=PATH,
+        **beside,
+    )
+    if secret:
+        answer.headers["Cache-Control"] = "no-store"
+    return answer
+
+
+def _says(known: Known) -> str:
+    """What the state means for whoever reads it."""
+    row = known.row
+    if row.state == "paused":
+        return "Nothing is sent; events are kept until it is enabled."
+    if row.state == "disabled":
+        return (
+            "It took nothing for too long, so nothing more is sent. Events are kept: mend the endpoint, then enable it."
+        )
+    if row.failing_since is not None:
+        return "The endpoint takes nothing. One event asks it again and again, everything else waits in its order."
+    return "Events are sent as they happen."
+
+
+def _both_until(visit: Visit, until: datetime | None) -> str:
+    """Until when the secret before this one is valid too; empty when it is not any more."""
+    return moment_text(until) if until is not None and until > visit.database.clock.now() else ""
+
+
+def delivery_page(visit: Visit, delivery_id: str, *, refusal: DomainError | None = None) -> Response[str]:
+    """One event for one webhook: each request and what came back."""
+    visit.require(READ)
+    with visit.reading() as tx:
+        identifier = read("del", delivery_id)
+        found = delivery(tx, identifier)
+        attempts = list_attempts(tx, identifier)
+        beside = connector_tabs(visit, tx)
+    return visit.page(
+        "webhook_delivery.html",
+        room="connectors",
+        title=f"{found.type} to {found.webhook}",
+        status=_status(refusal),
+        found=found,
+        sent=found.WebhookDeliveryRow,
+        sentence=EVENT_TYPES.get(found.type, ""),
+        about=about(found),
+        states=DELIVERY,
+        attempts=attempts,
+        headers=_headers,
+        body=_body,
+        may_retry=found.owner == "tenant" and visit.may(RETRY),
+        refused=str(refusal) if refusal else "",
+        tab=PATH,
+        **beside,
+    )
+
+
+def _headers(given: Mapping[str, Any] | None) -> str:
+    return redact("\n".join(f"{name}: {value}" for name, value in (given or {}).items()))
+
+
+def _body(text: str | None) -> str:
+    """What was sent or came back, without what looks like a secret, and cut."""
+    shown = redact((text or "")[: BODY_CHARS_MAX + 1])
+    return f"{shown[:BODY_CHARS_MAX]}\n… cut here" if len(text or "") > BODY_CHARS_MAX else shown
