@@ -20,8 +20,11 @@ from billwright.web.app import make_app
 from billwright.web.portal.app import CONTROLLERS, problem_page
 from billwright.web.services import Services
 from support.http import PASSWORD, People, client_of, settings_for
+from support.lists import entries, file_of, links
 from support.pipeline import AUTOMATIC, Firm
-from support.visitors import counted_statements, text_of
+from support.visitors import LogIn, Person, counted_statements, log_in_to, text_of
+
+__all__ = ["log_in_to"]
 
 HTML = {"accept": "text/html"}
 HOME_STATEMENTS = 2
@@ -162,3 +165,43 @@ def test_a_door_leads_to_the_room_that_was_meant_and_nowhere_else(
     with control_transaction(firm.database, SYSTEM) as tx:
         tx.session.execute(update(AccessGrantRow).values(revoked_at=tx.now, revoked_by="test"))
     assert client.get(f"/enter/{slug}", params={"to": to}, headers=HTML).status_code == 200
+
+
+def test_staff_inside_by_a_grant_take_files_and_keep_views_in_the_name_of_their_firm(
+    firm: Firm, staff: Staff, log_in_to: LogIn
+) -> None:
+    """What they do says in the tenant's audit log for whom; their views are theirs, and end with the grant's door."""
+    client, slug = staff("support"), firm.tenant.slug
+    found = re.search(r'name="csrf" value="([^"]+)"', client.get(f"/enter/{slug}", headers=HTML).text)
+    assert found
+    form = {"csrf": found.group(1), "reason": "Ticket 7: a file is wanted", "role": "auditor", "hours": "1"}
+    assert client.post(f"/enter/{slug}", data=form, headers=HTML).status_code == 303
+    inside = Person(client, f"/t/{slug}", found.group(1))
+    assert [row["Customer"] for row in file_of(inside, "customers")] == ["Client SA", "Held Ltd"]
+    status, where = inside.post("lists/customers/views", name="Who is late", state="which=overdue")
+    assert status == 303, where
+    view = where.removeprefix(f"{inside.base}/")
+    assert "View: Who is late" in links(inside.get(view)[1])
+    refused, _ = inside.post("lists/customers/views", name="For all", state="which=overdue", shared="1")
+    assert refused == 403, "an auditor's grant may not decide what everybody in the tenant sees"
+    said = [
+        (entry.action, entry.actor_name, entry.acting_for)
+        for action in ("list.exported", "view.created")
+        for entry in entries(firm, action)
+    ]
+    assert said == [("list.exported", "Support", "Test Partner"), ("view.created", "Support", "Test Partner")]
+    auditor = log_in_to(firm, "auditor@acme.example", "auditor")
+    assert auditor.get(view)[0] == 404
+    assert "Support for Test Partner" in text_of(auditor.get("audit?action=list.exported")[1])
+    (row, *_) = file_of(auditor, "audit", action="list.exported", columns="who,acting_for,after")
+    assert (row["Who"], row["For"]) == ("Support", "Test Partner")
+    told = dict(part.split(": ", 1) for part in row["After"].split("; "))
+    assert told == {
+        "list": "customers", "rows": "2", "filters": "{}",
+        "columns": '["name", "legal", "po", "open", "overdue", "reminders", "invoice"]',
+    }  # fmt: skip
+    with control_transaction(firm.database, SYSTEM) as tx:
+        tx.session.execute(update(AccessGrantRow).values(revoked_at=tx.now, revoked_by="test"))
+    for path in ("lists/customers/export.csv", view):
+        assert inside.get(path)[0] == 404, path
+    assert inside.post("lists/customers/views", name="Later", state="")[0] == 404

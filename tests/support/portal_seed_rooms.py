@@ -28,7 +28,13 @@ def fill_later_rooms(firm: Firm) -> None:
     assert len(issued) >= 3, [(row.phase, row.detail, row.net_minor) for row in firm.invoices()]
     with transaction(firm.database, firm.tenant, SYSTEM) as tx:
         tryton, psa = new_id(), new_id()
-        base = {"settings": {}, "secrets": None, "hook_secret": None, "person_id": None, "enabled": True}
+        base: dict[str, Any] = {
+            "settings": {},
+            "secrets": None,
+            "hook_secret": None,
+            "person_id": None,
+            "enabled": True,
+        }
         connections = [
             base | {"id": tryton, "name": "books", "connector": "tryton", "source": "connections/books"},
             base | {"id": psa, "name": "psa", "connector": "agreements", "source": "psa:test", "enabled": False},

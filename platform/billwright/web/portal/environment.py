@@ -1,6 +1,7 @@
 """Jinja for the portal's own templates, and how values are written on pages."""
 
 import hashlib
+import json
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -202,8 +203,15 @@ def change(entry: Mapping[str, Any] | None) -> Markup:
     return Markup("<br>").join(parts)
 
 
+def value_text(value: object) -> str:
+    """A value out of JSON in words: text bare, everything else as JSON writes it, so that any program can read it back."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
 def _brief(value: object) -> str:
-    text = str(value)
+    if value is None or isinstance(value, bool):
+        return {None: "none", True: "yes", False: "no"}[value]
+    text = value_text(value)
     return text if len(text) <= 90 else f"{text[:88]}…"
 
 

@@ -17,7 +17,7 @@ from billwright.kernel.errors import ConflictError
 from billwright.kernel.ids import read, show
 from billwright.tenancy.transaction import Tx
 from billwright.web.portal import words
-from billwright.web.portal.environment import plain, unbranded, who
+from billwright.web.portal.environment import plain, unbranded, value_text, who
 from billwright.web.portal.listing import ALL, AnyColumn, AnySelect, Column, Filter, Listing, Sort
 from billwright.web.portal.listing_bulk import Action, identifier_of
 
@@ -43,8 +43,8 @@ def between(column: AnyColumn) -> tuple[Filter, Filter]:
 
 
 def change_text(entry: Mapping[str, Any] | None) -> str | None:
-    """Before or after of an audit entry, for a file: ``state: dead; attempts: 5``."""
-    return "; ".join(f"{plain(name)}: {value}" for name, value in entry.items()) if entry else None
+    """Before or after of an audit entry, for a file: ``state: dead; attempts: 5; columns: ["name", "open"]``."""
+    return "; ".join(f"{plain(name)}: {value_text(value)}" for name, value in entry.items()) if entry else None
 
 
 def _message_counts(tx: Tx) -> Mapping[str, int]:
