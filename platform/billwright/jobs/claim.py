@@ -110,10 +110,15 @@ def lease_now(tx: ControlTx) -> datetime:
 
     A clock that a test or an import brought stands for it.
     """
-    if isinstance(tx.database.clock, SystemClock | OffsetClock):
+    if by_database(tx):
         moment: datetime = tx.session.execute(select(func.now())).scalar_one()
         return moment
     return tx.now
+
+
+def by_database(tx: ControlTx) -> bool:
+    """Whether leases go by the database's clock."""
+    return isinstance(tx.database.clock, SystemClock | OffsetClock)
 
 
 def release_expired(database: Database) -> int:

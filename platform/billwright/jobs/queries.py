@@ -63,7 +63,7 @@ _LEASED: Final = text(
     """
     SELECT job.id, job.kind, job.key, job.payload, job.attempts, job.trace_id,
            tenant.id AS tenant_id, tenant.slug, tenant.name, tenant.partner_id, tenant.schema_name, tenant.role_name,
-           tenant.state, tenant.clock_at
+           tenant.state, tenant.clock_at, tenant.plan, job.updated_at, job.leased_until, now() AS moment
       FROM control.job JOIN control.tenant ON tenant.id = job.tenant_id
      WHERE job.lease_id = :lease AND job.state = 'leased' ORDER BY job.id
     """
@@ -196,11 +196,22 @@ def lease(session: Session, now: datetime, grants: Sequence[tuple[UUID, UUID, da
         session.execute(_LEASE, {"now": now, "ids": ids, "leases": leases, "untils": untils})
 
 
-def leased_jobs(session: Session, lease_id: UUID) -> tuple[Tenant | None, list[Job]]:
+@dataclass(frozen=True, slots=True)
+class Leased:
+    """A lease as it stands; ``moment`` is the database's clock, ``since`` when it was given."""
+
+    tenant: Tenant
+    jobs: list[Job]
+    since: datetime
+    until: datetime
+    moment: datetime
+
+
+def leased_jobs(session: Session, lease_id: UUID) -> Leased | None:
     """The jobs of one lease and their tenant; none when the lease was lost or done."""
     rows = session.execute(_LEASED, {"lease": lease_id}).all()
     if not rows:
-        return None, []
+        return None
     first = rows[0]
     tenant = Tenant(
         id=first.tenant_id,
@@ -211,11 +222,13 @@ def leased_jobs(session: Session, lease_id: UUID) -> tuple[Tenant | None, list[J
         role=first.role_name,
         state=first.state,
         clock_at=first.clock_at,
+        plan=first.plan,
     )
-    return tenant, [
+    jobs = [
         Job(id=row.id, kind=row.kind, key=row.key, payload=row.payload, attempts=row.attempts, trace_id=row.trace_id)
         for row in rows
     ]
+    return Leased(tenant, jobs, first.updated_at, first.leased_until, first.moment)
 
 
 def mark_done(session: Session, now: datetime, tenant_id: UUID, lease_id: UUID, ids: Sequence[UUID]) -> int:

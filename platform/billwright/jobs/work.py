@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from uuid import UUID
 
 import structlog
-from sqlalchemy import literal, update
+from sqlalchemy import update
 
 from billwright.jobs import queries
 from billwright.jobs.breaker import NOT_ANSWERED, Breaker
-from billwright.jobs.claim import lease_now
+from billwright.jobs.claim import by_database
 from billwright.jobs.failures import judge
 from billwright.jobs.handlers import Handler, Handlers, Job
 from billwright.jobs.tables import JobRow
@@ -26,10 +26,11 @@ class LeaseLostError(Exception):
 def do_lease(database: Database, handlers: Handlers, lease_id: UUID) -> int:
     """Do all jobs of a lease; return how many were done. Failures are judged and recorded, never raised."""
     with control_transaction(database, SYSTEM) as tx:
-        _renew(tx, lease_id)
-        tenant, jobs = queries.leased_jobs(tx.session, lease_id)
-    if tenant is None:
-        return 0
+        leased = queries.leased_jobs(tx.session, lease_id)
+        if leased is None:
+            return 0
+        _renew(tx, lease_id, leased)
+    tenant, jobs = leased.tenant, leased.jobs
     if tenant.state != "active":
         with control_transaction(database, SYSTEM) as tx:
             queries.unlease(tx.session, lease_id)
@@ -42,13 +43,13 @@ def do_lease(database: Database, handlers: Handlers, lease_id: UUID) -> int:
     return sum(_attempt(database, tenant, handler, lease_id, [job]) for job in jobs)
 
 
-def _renew(tx: ControlTx, lease_id: UUID) -> None:
+def _renew(tx: ControlTx, lease_id: UUID, leased: queries.Leased) -> None:
     """A lease that waited for a worker longer than half its length begins anew, lest it expire during the work."""
-    moment = lease_now(tx)
-    now = literal(moment)
-    waited, left = now - JobRow.updated_at, JobRow.leased_until - now
-    ours = (JobRow.lease_id == lease_id, JobRow.state == "leased", waited > left)
-    tx.session.execute(update(JobRow).where(*ours).values(leased_until=now + (waited + left), updated_at=moment))
+    now = leased.moment if by_database(tx) else tx.now
+    length = leased.until - leased.since
+    if now - leased.since > length / 2:
+        ours = (JobRow.lease_id == lease_id, JobRow.state == "leased")
+        tx.session.execute(update(JobRow).where(*ours).values(leased_until=now + length, updated_at=now))
 
 
 def _attempt(
