@@ -8,18 +8,17 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from billwright.audit.tables import AuditEntryRow
 from billwright.checks.tables import ExceptionRow
-from billwright.intake.retry_messages import retry_messages
+from billwright.intake.tables import SourceMessageRow
 from billwright.kernel.actor import SYSTEM
 from billwright.kernel.ids import read
 from billwright.tenancy.transaction import transaction
 from browser.conftest import Portal
 from browser.test_portal_pages import PHONE, WIDE, examine_in_all_lights
 from support.browser import log_in, open_context
-from support.pipeline import person
 
 pytestmark = pytest.mark.browser
 NORTHGATE = "/t/northgate/"
@@ -170,7 +169,7 @@ def test_lists_work_without_scripts(portal: Portal, browser: Browser) -> None:
 
 
 def test_one_deed_for_several_rows_works_without_scripts(portal: Portal, browser: Browser) -> None:
-    """Two rows are ticked one by one; somebody else was faster with one of them, and the page says so."""
+    """Two rows are ticked one by one; one of them is held no more when the form is sent, and the page says so."""
     firm = portal.seed.firms["lumen"]
     firm.store([firm.event("spaceship", {"ref": "L-1"}), firm.event("spaceship", {"ref": "L-2"})])
     firm.drain()
@@ -181,13 +180,14 @@ def test_one_deed_for_several_rows_works_without_scripts(portal: Portal, browser
     expect(boxes).to_have_count(2)
     for place in range(2):
         boxes.nth(place).check()
-    faster = read("msg", boxes.nth(0).input_value())
-    retry_messages(firm.database, firm.tenant, person("Vera Lang", "message:retry"), message_ids=[faster])
+    over = SourceMessageRow.id == read("msg", boxes.nth(0).input_value())
+    with transaction(firm.database, firm.tenant, SYSTEM) as tx:
+        tx.session.execute(update(SourceMessageRow).where(over).values(state="applied"))
     page.get_by_role("button", name="Try them again").click()
     expect(page.get_by_role("heading", name="1 of 2 done; the others are as they were")).to_be_visible()
     expect(page.locator(".results")).to_contain_text("This message is not held any more")
     with transaction(firm.database, firm.tenant, SYSTEM, read_only=True) as tx:
         retried = select(AuditEntryRow.actor_name).where(AuditEntryRow.action == "messages.retried")
-        assert sorted(tx.session.scalars(retried)) == ["Felix Brandt", "Vera Lang"]
+        assert list(tx.session.scalars(retried)) == ["Felix Brandt"]
     context.close()
     assert watch.wrong == []

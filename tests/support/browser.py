@@ -101,7 +101,8 @@ def open_context(browser: Browser, host: str, **options: Any) -> tuple[BrowserCo
 
 
 def log_in(page: Page, email: str, password: str = "correct horse battery") -> None:
-    """From the log-in page that is open, by keyboard alone; the e-mail field has the focus."""
+    """From the log-in page that is open, by keyboard alone; the e-mail field has the focus, as soon as it is painted."""
+    page.locator("input[type=email]:focus").wait_for()
     page.keyboard.type(email)
     page.keyboard.press("Tab")
     page.keyboard.type(password)
