@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import ColumnElement, false, func, select
+from sqlalchemy import ColumnElement, and_, false, func, select
 
 from billwright.collections.remind import MAIL as MAIL_REMINDER
 from billwright.delivery.jobs import MAIL
@@ -36,7 +36,7 @@ def callers(key: str) -> ColumnElement[bool]:
     if key == MAIL:
         return JobRow.kind.in_((MAIL_INVOICE, MAIL_REMINDER))
     if key.startswith(CONNECTION):
-        return (JobRow.kind == POST) & (JobRow.payload["connection"].as_string() == key.removeprefix(CONNECTION))
+        return and_(JobRow.kind == POST, JobRow.payload["connection"].as_string() == key.removeprefix(CONNECTION))
     return false()
 
 
