@@ -1028,3 +1028,9 @@ UPDATE alembic_version SET version_num='0007' WHERE alembic_version.version_num 
 CREATE INDEX ix_invoice_customer ON invoice (customer_id, issued_at);
 
 UPDATE alembic_version SET version_num='0008' WHERE alembic_version.version_num = '0007';
+
+-- Running upgrade 0008 -> 0009
+
+CREATE INDEX ix_webhook_delivery_failed ON webhook_delivery (subscription_id, id) WHERE state = 'failed';
+
+UPDATE alembic_version SET version_num='0009' WHERE alembic_version.version_num = '0008';

@@ -1,23 +1,21 @@
-"""Prometheus metrics of one process: requests as they happen, jobs read from the database when scraped."""
+"""Prometheus metrics of one process: requests as they happen, everything else read from the database when scraped."""
 
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, Summary, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
-from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from billwright.jobs.tables import JobRow
-from billwright.kernel.actor import SYSTEM
+from billwright.insight.metrics_jobs import JobGroup, job_groups, job_metrics
+from billwright.insight.metrics_tenants import KEPT_S, TenantReader
 from billwright.tenancy.database import Database
-from billwright.tenancy.tables import TenantRow
-from billwright.tenancy.transaction import control_transaction
 
 BUCKETS_S: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
-OPEN_STATES: Final = ("queued", "retry", "leased", "dead")
 
 
 class Metrics:
@@ -41,7 +39,7 @@ class Metrics:
         self._tenant_seconds = Summary(
             "billwright_tenant_request_seconds", "Time to answer, by tenant.", ["tenant"], registry=self.registry
         )
-        self.registry.register(JobCollector(database))
+        self.registry.register(DatabaseCollector(database))
 
     def count_request(self, method: str, route: str, status: int, tenant: str, seconds: float) -> None:
         """Count one answered request; ``tenant`` is a slug, empty in partner matters."""
@@ -51,42 +49,41 @@ class Metrics:
             self._tenant_seconds.labels(tenant).observe(seconds)
 
     def render(self) -> bytes:
-        """Prometheus' text format. Reads the database once."""
+        """Prometheus' text format. What is in the database is asked for at most every ``KEPT_S`` seconds."""
         return generate_latest(self.registry)
 
 
-class JobCollector(Collector):
-    """Jobs that are not done, by state, queue and tenant, with the age of the oldest due one: one query per scrape."""
+class DatabaseCollector(Collector):
+    """What the database says when scraped: jobs of all tenants in one statement, and the tenants' own figures.
 
-    def __init__(self, database: Database) -> None:
+    Kept for ``KEPT_S``, so that neither more scrapers nor a short interval is more work for the database.
+    """
+
+    def __init__(self, database: Database, *, clock_s: Callable[[], float] = time.monotonic) -> None:
         self._database = database
+        self._clock = clock_s
+        self._tenants = TenantReader(database, clock_s=clock_s)
+        self._lock = threading.Lock()
+        self._jobs: list[JobGroup] = []
+        self._read_at_s: float | None = None
 
     def describe(self) -> list[Metric]:
         return []
 
     def collect(self) -> Iterator[Metric]:
         up = GaugeMetricFamily("billwright_database_up", "Whether the database answered this scrape.")
-        jobs = GaugeMetricFamily("billwright_jobs", "Jobs not done yet.", labels=["state", "queue", "tenant"])
-        oldest = GaugeMetricFamily(
-            "billwright_job_overdue_seconds", "How long the oldest due job waits.", labels=["queue", "tenant"]
-        )
-        query = (
-            select(JobRow.state, JobRow.queue, TenantRow.slug, func.count(), func.min(JobRow.run_at))
-            .join(TenantRow, TenantRow.id == JobRow.tenant_id)
-            .where(JobRow.state.in_(OPEN_STATES))
-            .group_by(JobRow.state, JobRow.queue, TenantRow.slug)
-        )
         try:
-            with control_transaction(self._database, SYSTEM) as tx:
-                rows = tx.session.execute(query).all()
-                now = tx.now
+            found = [*job_metrics(self._job_groups()), *self._tenants.metrics()]
         except SQLAlchemyError:
             up.add_metric([], 0)
             yield up
             return
         up.add_metric([], 1)
-        for state, queue, tenant, count, run_at in rows:
-            jobs.add_metric([state, queue, tenant], count)
-            if state in {"queued", "retry"}:
-                oldest.add_metric([queue, tenant], max(0.0, (now - run_at).total_seconds()))
-        yield from (up, jobs, oldest)
+        yield from (up, *found)
+
+    def _job_groups(self) -> list[JobGroup]:
+        with self._lock:
+            now_s = self._clock()
+            if self._read_at_s is None or now_s - self._read_at_s >= KEPT_S:
+                self._jobs, self._read_at_s = job_groups(self._database), now_s
+            return self._jobs

@@ -118,20 +118,31 @@ def send(request: Request, *, private_hosts_allowed: bool, timeout_s: float = TI
     )
 
 
+def blame_of(status: int) -> Blame | None:
+    """Who is in trouble by an answer of that status; none: it was taken."""
+    if 200 <= status < 300:
+        return None
+    if status == 410:
+        return "gone"
+    troubled = 300 <= status < 400 or status in {401, 403, 404, 405, 408, 425, 429} or status >= 500
+    return "endpoint" if troubled else "event"
+
+
 def _judge(answer: Answer) -> tuple[str, Blame | None]:
     status = answer.status
-    if 200 <= status < 300:
+    blame = blame_of(status)
+    if blame is None:
         return f"Taken: {status}.", None
-    if status == 410:
-        return "The endpoint says that it is gone (410).", "gone"
+    if blame == "gone":
+        return "The endpoint says that it is gone (410).", blame
     if 300 <= status < 400:
         return (
             f"The endpoint redirects ({status}); redirects are not followed. Change the subscription's address.",
-            "endpoint",
+            blame,
         )
-    if status in {408, 425, 429} or status >= 500 or status in {401, 403, 404, 405}:
-        return f"The endpoint did not take it: {status}.", "endpoint"
-    return f"The endpoint refused this event: {status}.", "event"
+    if blame == "endpoint":
+        return f"The endpoint did not take it: {status}.", blame
+    return f"The endpoint refused this event: {status}.", blame
 
 
 def _wait(answer: Answer) -> int | None:

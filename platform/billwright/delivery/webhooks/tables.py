@@ -61,6 +61,7 @@ class WebhookDeliveryRow(TenantBase):
         UniqueConstraint("subscription_id", "event_id"),
         Index("ix_webhook_delivery_waiting", "subscription_id", "object_id", "event_id",
               postgresql_where=text("state = 'waiting'")),
+        Index("ix_webhook_delivery_failed", "subscription_id", "id", postgresql_where=text("state = 'failed'")),
     )  # fmt: skip
     id: Mapped[UUID] = mapped_column(primary_key=True)
     subscription_id: Mapped[UUID] = mapped_column(ForeignKey("webhook_subscription.id"))
