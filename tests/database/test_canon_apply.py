@@ -151,4 +151,4 @@ def test_statements_do_not_grow_with_the_objects(database: Database, tenant: Ten
         with counted_statements(database) as statements:
             store_and_apply(database, tenant, *batch)
         counts.append(len(statements))
-    assert counts[0] == counts[1]
+    assert counts[1] <= counts[0]  # the door asks for room the first time, and then only once in a while
