@@ -137,6 +137,19 @@ def test_paused_events_wait_at_every_tenant_until_it_is_enabled(shared: Shared) 
     assert len(shared.receiver.got) == 2
 
 
+def test_an_enabled_one_sends_at_once_also_what_was_tried_before(shared: Shared) -> None:
+    """The next attempt would be seconds away at first and hours later."""
+    shared.receiver.says(503)
+    shared.bill()
+    shared.drain()
+    switch_partner_webhook(shared.database, SYSTEM, shared.partner, shared.webhook_id, "paused")
+    shared.drain()
+    shared.receiver.says(204)
+    switch_partner_webhook(shared.database, SYSTEM, shared.partner, shared.webhook_id, "active")
+    shared.drain()
+    assert shared.states() == ["delivered", "delivered"]
+
+
 def test_removed_means_everywhere(shared: Shared) -> None:
     switch_partner_webhook(shared.database, SYSTEM, shared.partner, shared.webhook_id, "paused")
     shared.drain()

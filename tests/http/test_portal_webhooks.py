@@ -1,18 +1,20 @@
 """Webhooks in the portal: what is said of them, who may do what, what each deed does, and how many statements it takes."""
 
 import re
+from datetime import timedelta
 from html import unescape
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from billwright.audit.tables import AuditEntryRow
 from billwright.delivery.webhooks.subscribe import Wanted, make_webhook, switch_webhook
 from billwright.delivery.webhooks.tables import WebhookSubscriptionRow
 from billwright.kernel.actor import SYSTEM
 from billwright.kernel.ids import new_id, show
-from billwright.tenancy.transaction import Tenant, transaction
+from billwright.tenancy.tables import TenantRow
+from billwright.tenancy.transaction import Tenant, control_transaction, transaction
 from support.hooks import VAULT, Told
 from support.visitors import LogIn, Person, counted_statements, log_in_to, text_of
 
@@ -164,6 +166,16 @@ def test_switched_off_stands_in_words(told: Told, integrator: Person) -> None:
         integrator, "connectors/webhooks"
     )
     assert "mend the endpoint, then enable it" in said(integrator, here(told))
+
+
+def test_beside_a_sandboxs_clock_moments_of_real_time_are_written_out(told: Told, integrator: Person) -> None:
+    told.receiver.says(503)
+    told.bill("M1")
+    told.drain()
+    with control_transaction(told.firm.database, SYSTEM) as tx:
+        sandbox = update(TenantRow).where(TenantRow.id == told.firm.tenant.id)
+        tx.session.execute(sandbox.values(clock_at=told.firm.clock.now() - timedelta(days=300)))
+    assert "Does not answer since 2 Mar 2026, 12:00 UTC" in said(integrator, "connectors/webhooks")
 
 
 def test_a_new_secret_says_until_when_both_are_valid(told: Told, integrator: Person) -> None:

@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import insert, select, update
 
 from billwright.audit.record import record
-from billwright.delivery.webhooks.deliver import ask_for_all
+from billwright.delivery.webhooks.deliver import ask_for_all, end_pauses
 from billwright.delivery.webhooks.tables import PartnerWebhookRow, WebhookDeliveryRow, WebhookSubscriptionRow
 from billwright.delivery.webhooks.vault import Vault
 from billwright.jobs.enqueue import enqueue
@@ -66,6 +66,8 @@ def _write(tx: Tx, row: PartnerWebhookRow, secrets: list[str | None]) -> None:
             wanted |= {"failing_since": None, "retry_at": None, "warned_at": None, "reason": None, "failures": 0}
         statement = update(WebhookSubscriptionRow).where(WebhookSubscriptionRow.id == known.id)
         tx.session.execute(statement.values(**wanted).execution_options(synchronize_session=False))
+        if back:
+            end_pauses(tx, known.id)
         if row.state == "active":
             ask_for_all(tx, known.id)
         if row.state == "removed":

@@ -233,6 +233,17 @@ def ask_for_all(tx: Tx, subscription_id: UUID) -> int:
     return len(pairs)
 
 
+def end_pauses(tx: Tx, subscription_id: UUID) -> None:
+    """What was tried and waits for its next attempt, perhaps for hours, is due: somebody says that it is mended."""
+    now = tx.database.clock.now()
+    paused = update(WebhookDeliveryRow).where(
+        WebhookDeliveryRow.subscription_id == subscription_id,
+        WebhookDeliveryRow.state == "waiting",
+        WebhookDeliveryRow.next_at > now,
+    )
+    tx.session.execute(paused.values(next_at=now).execution_options(synchronize_session=False))
+
+
 def _disable(tx: Tx, subscription: WebhookSubscriptionRow, text: str, now: datetime) -> None:
     subscription.state, subscription.updated_at = "disabled", now
     record(tx, "webhook.disabled", "webhook", subscription.id, after={"reason": text}, reason=text)

@@ -3,7 +3,6 @@
 import base64
 import os
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Final
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -14,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from billwright.audit.record import record
 from billwright.delivery.message import wire_address
 from billwright.delivery.webhooks.catalogue import EVENT_TYPES, TEST, is_pattern
-from billwright.delivery.webhooks.deliver import ask_for_all, close_disabled
+from billwright.delivery.webhooks.deliver import ask_for_all, close_disabled, end_pauses
 from billwright.delivery.webhooks.errors import WebhookExistsError, WebhookStateError
 from billwright.delivery.webhooks.fan_out import ask_for, make_deliveries
 from billwright.delivery.webhooks.patience import OLD_SECRET_FOR
@@ -182,7 +181,7 @@ def switch_webhook(
             row.failing_since = row.retry_at = row.warned_at = row.reason = None
             row.failures = 0
             tx.session.flush()
-            _end_pauses(tx, row.id, database.clock.now())
+            end_pauses(tx, row.id)
             close_disabled(tx, row.id)
             ask_for_all(tx, row.id)
         if state == "removed":
@@ -194,16 +193,6 @@ def switch_webhook(
             tx.session.execute(waiting.values(state="skipped", outcome="The webhook was removed."))
         record(tx, f"webhook.{state}", "webhook", row.id, before={"state": before}, after={"state": state})
     return row
-
-
-def _end_pauses(tx: Tx, webhook_id: UUID, now: datetime) -> None:
-    """What was tried and waits for its next attempt, perhaps for hours, is due: somebody says that it is mended."""
-    paused = update(WebhookDeliveryRow).where(
-        WebhookDeliveryRow.subscription_id == webhook_id,
-        WebhookDeliveryRow.state == "waiting",
-        WebhookDeliveryRow.next_at > now,
-    )
-    tx.session.execute(paused.values(next_at=now).execution_options(synchronize_session=False))
 
 
 def send_test(
