@@ -1,4 +1,4 @@
-"""The examples of docs/webhooks.md check real signatures: those in Python and in the shell; JavaScript runs in the browser's tests."""
+"""The examples of docs/webhooks.md check real signatures: in Python and the shell here, in JavaScript in a browser."""
 
 import base64
 import json
