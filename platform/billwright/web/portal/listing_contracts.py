@@ -78,7 +78,7 @@ CONTRACTS: Final = Listing(
         Column(key="customer", label="Customer", under=True, value=lambda row: row.customer),
         Column(key="entity", label="Billed by", default=False, value=lambda row: row.entity),
         Column(key="value", label="Worth now", kind="price", value=_worth),
-        Column(key="billed", label="Billed", kind="amounts", wide=False, value=_amounts("billed")),
+        Column(key="billed", label="Billed", kind="amounts", value=_amounts("billed")),
         Column(key="unbilled", label="Unbilled", kind="amounts", wide=False, value=_amounts("unbilled")),
         Column(key="drafted", label="In drafts", kind="amounts", default=False, value=_amounts("drafted")),
         Column(key="ready", label="Ready", kind="amounts", default=False, value=_amounts("ready")),

@@ -73,7 +73,7 @@ INVOICES: Final = Listing(
         Column(key="entity", label="Issued by", default=False, value=lambda row: row.entity),
         Column(key="document", label="Document", default=False, value=_document),
         Column(
-            key="state", label="Where it stands", kind="status", wide=False,
+            key="state", label="Where it stands", kind="status", under=True,
             value=lambda row: words.phase(row.InvoiceRow.phase, row.InvoiceRow.detail),
         ),
         Column(
