@@ -1,6 +1,7 @@
 """Dramatiq on Redis: messages carry a lease's id and nothing else. Losing them all loses no work, only time."""
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -117,9 +118,20 @@ def expire(database: Database, broker: RedisBroker) -> int:
 
 
 def waker(redis_url: str) -> Callable[[], None]:
-    """What rings the dispatcher's bell, for processes that write jobs and are no workers."""
+    """What rings the dispatcher's bell, for processes that write jobs and are no workers.
+
+    Not again while the last ring still echoes: the dispatcher that it woke looks again within that time.
+    """
     broker = make_broker(redis_url, [])
-    return lambda: ring(broker, DISPATCHER)
+    rung_s = [-math.inf]
+
+    def wake() -> None:
+        now_s = time.monotonic()
+        if now_s - rung_s[0] >= BUSY_S:
+            rung_s[0] = now_s
+            ring(broker, DISPATCHER)
+
+    return wake
 
 
 def waiting_leases(broker: RedisBroker) -> list[UUID]:
