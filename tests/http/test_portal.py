@@ -108,6 +108,17 @@ def test_strangers_are_sent_to_the_log_in_and_back(firm: Firm, visit: Callable[.
     assert (part.status_code, part.headers["hx-redirect"]) == (204, "/login")
 
 
+def test_on_a_host_that_is_nobodys_the_page_asked_for_says_whose_log_in_it_is(
+    firm: Firm, people: People, visit: Callable[..., Visitor]
+) -> None:
+    partner = people.partner_slug
+    for path in (f"/t/{firm.tenant.slug}/approvals", f"/p/{partner}"):
+        answer = visit().client.get("/login", params={"next": path})
+        assert (answer.status_code, answer.headers["location"]) == (303, f"/p/{partner}/login?next={path}")
+    for path in ("/", "/t/nobody/approvals", "//elsewhere.example"):
+        assert visit().client.get("/login", params={"next": path}).status_code == 200
+
+
 @pytest.mark.parametrize(
     ("asked", "given"),
     [

@@ -1,16 +1,21 @@
 """Logging in and out, on the partner's or a tenant's host, or under the partner's path."""
 
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from litestar import Controller, Request, Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery
+from sqlalchemy import select
 
 from billwright.identity.errors import LoginFailedError
 from billwright.identity.log_in import log_in, log_out
+from billwright.identity.queries import partner_of_login
+from billwright.kernel.actor import SYSTEM
 from billwright.kernel.brand import Brand
 from billwright.tenancy.database import Database
+from billwright.tenancy.tables import PartnerRow, TenantRow
+from billwright.tenancy.transaction import control_transaction
 from billwright.web.auth import cookie_name, session_cookie
 from billwright.web.portal.brands import brand_of_host, brand_of_partner, host_of, version
 from billwright.web.portal.environment import render
@@ -27,6 +32,22 @@ def safe_next(path: str | None) -> str:
     return text if ours and not parts.scheme and not parts.netloc else "/"
 
 
+def _partner_asked_for(database: Database, host: str, path: str) -> str | None:
+    """The slug of the partner whose page, or whose tenant's page, ``path`` is, on a host that belongs to nobody."""
+    match path.split("/"):
+        case ["", "t", slug, *_]:
+            query = select(PartnerRow.slug).join(TenantRow, TenantRow.partner_id == PartnerRow.id)
+            query = query.where(TenantRow.slug == slug, TenantRow.state != "erased")
+        case ["", "p", slug, *_]:
+            query = select(PartnerRow.slug).where(PartnerRow.slug == slug)
+        case _:
+            return None
+    with control_transaction(database, SYSTEM) as tx:
+        if partner_of_login(tx.session, slug=None, host=host) is not None:
+            return None
+        return tx.session.scalars(query).one_or_none()
+
+
 class LoginController(Controller):
     """Open to all; the brand is that of the host, or of the partner whose path it is."""
 
@@ -40,6 +61,10 @@ class LoginController(Controller):
         database: NamedDependency[Database],
         next: FromQuery[str | None] = None,  # noqa: A002 - the word in the address
     ) -> Response[str]:
+        """Where the host is nobody's (one machine, no names), the page asked for says whose log-in it is."""
+        if partner := _partner_asked_for(database, host_of(request), safe_next(next)):
+            place = f"/p/{partner}/login?next={quote(safe_next(next))}"
+            return Response("", status_code=303, headers={"Location": place}, media_type="text/html")
         return _page(request, brand_of_host(database, host_of(request)), "", next_path=next)
 
     @get("/p/{partner:str}/login", sync_to_thread=True)
