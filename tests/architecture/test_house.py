@@ -233,12 +233,9 @@ def test_nothing_is_put_off() -> None:
 
 
 def machine_paths() -> set[str]:
-    """Where this checkout lies, and the folder around it unless that is a place which every machine has.
-
-    A folder right below the root may bear any word's name (``/work``), which addresses of pages bear too.
-    """
+    """Where this checkout lies, and the folder around it unless that is a place which every machine has."""
     common = {"", "/", "/tmp", "/home", "/root", "/usr", "/var", "/opt", "/srv", "/mnt", "/builds", "/app", "/src"}
-    return {each for each in (str(ROOT), str(ROOT.parent)) if len(Path(each).parts) > 2} - common
+    return {str(ROOT), str(ROOT.parent)} - common
 
 
 def registry_hosts() -> set[str]:
@@ -251,9 +248,9 @@ def registry_hosts() -> set[str]:
 
 
 def test_no_tracked_file_knows_a_machine() -> None:
-    words = [rf"{re.escape(path)}(?=[/\s\"'`]|$)" for path in machine_paths()] + [
-        re.escape(h) for h in registry_hosts()
-    ]
+    # A place begins where its first slash does: the end of a longer address (`/t/{slug}/x`) is none.
+    words = [rf"(?<![\w.}}]){re.escape(path)}(?=[/\s\"'`]|$)" for path in machine_paths()]
+    words += [re.escape(h) for h in registry_hosts()]
     personal = r"(?<![\w.])/(?:home|Users)/\w+/"
     offenders = places_of(re.compile("|".join([personal, *words]), re.MULTILINE))
     assert not offenders, found(offenders, "paths and hosts of one machine mean nothing on another")

@@ -91,7 +91,7 @@ def public_holidays(country: str, subdivision: str, year: int) -> frozenset[date
     """Public holidays of a year; none for a country that nobody knows. An unknown subdivision counts as none given."""
     try:
         found = holidays.country_holidays(country, subdiv=subdivision or None, years=year)
-    except NotImplementedError:
+    except NotImplementedError:  # so the library says that it does not know the country or the part of it
         if not subdivision:
             return frozenset()
         return public_holidays(country, "", year)

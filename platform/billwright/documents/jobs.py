@@ -40,8 +40,8 @@ def handlers(database: Database, store: FileStore, renderer: "Renderer | None" =
     def printer() -> "Printer":
         if not made:
             # Loaded here: the renderer takes a second to load, and most processes know this job without ever doing it.
-            from billwright.documents.render import Renderer  # noqa: PLC0415
-            from billwright.documents.render_invoice import Printer  # noqa: PLC0415
+            from billwright.documents.render import Renderer  # noqa: PLC0415 - see above
+            from billwright.documents.render_invoice import Printer  # noqa: PLC0415 - see above
 
             made.append(Printer(database, store, renderer or Renderer()))
         return made[0]

@@ -47,7 +47,7 @@ class Watchdog:
     def _wind(self) -> None:
         while True:
             self._needed.wait()
-            time.sleep(self._patience_s / 4)
+            time.sleep(self._patience_s / 4)  # winding four times in its patience: a late turn ends no healthy process
             with self._lock:
                 if self._watchers:
                     faulthandler.dump_traceback_later(self._patience_s, exit=True)

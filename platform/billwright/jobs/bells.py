@@ -59,7 +59,7 @@ class BellConsumer(_RedisConsumer):
 
     def _wait(self) -> None:
         if self.outstanding_message_count >= self.prefetch:  # the bell is for those who have room
-            time.sleep(FULL_S)
+            time.sleep(FULL_S)  # nothing rings when this worker has room again; so it looks again soon
             return
         try:
             wait_for_bell(self.broker, self.queue_name, self._idle_s)
