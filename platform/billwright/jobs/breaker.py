@@ -5,7 +5,6 @@ Then it is half open: one job probes; if it is answered, whatever the answer say
 due at once. Times are real ones: a sandbox's clock means nothing to the other side.
 """
 
-import random
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
@@ -18,12 +17,12 @@ from billwright.extension.connectors import ThrottledError, TransientError
 from billwright.jobs.failures import LaterError
 from billwright.jobs.tables import BreakerRow, JobRow
 from billwright.kernel.actor import SYSTEM
+from billwright.kernel.backoff import pause
 from billwright.tenancy.database import Database
 from billwright.tenancy.transaction import Tenant, Tx, transaction
 
 FAILURES_MAX: Final = 3
 PAUSES_S: Final = (15, 30, 60, 120, 300, 600)
-JITTER: Final = 0.2
 PROBE_FOR: Final = timedelta(seconds=120)
 """How long nobody else probes: longer than a call may take, so that only a crash outlasts it."""
 NOT_ANSWERED: Final = (TransientError, ThrottledError, ConnectionError, TimeoutError)
@@ -76,7 +75,7 @@ class Breaker:
             elif row.retry_at is not None and row.retry_at > now:
                 return  # another call of the same moment said so already
             row.times_opened += 1
-            row.retry_at = now + max(asked, _pause(row.times_opened))
+            row.retry_at = now + max(asked, pause(PAUSES_S, row.times_opened))
 
     def answered(self) -> None:
         """It answered, be it with a refusal: close, and let go on what waits. One transaction only after trouble."""
@@ -117,8 +116,3 @@ def _count(tx: Tx, key: str, now: datetime) -> BreakerRow:
     )
     tx.session.execute(statement)
     return tx.session.scalars(select(BreakerRow).where(BreakerRow.key == key).with_for_update()).one()
-
-
-def _pause(times: int) -> timedelta:
-    seconds = PAUSES_S[min(times, len(PAUSES_S)) - 1]
-    return timedelta(seconds=seconds * random.uniform(1 - JITTER, 1 + JITTER))  # noqa: S311  # jitter, not a secret

@@ -14,7 +14,7 @@ from sqlalchemy import func, insert, select, update
 
 from billwright.audit.record import record
 from billwright.delivery.webhooks.fan_out import ask_for
-from billwright.delivery.webhooks.patience import DISABLE_AFTER, GIVE_UP_AFTER, WARN_AFTER, pause
+from billwright.delivery.webhooks.patience import DISABLE_AFTER, GIVE_UP_AFTER, PAUSES_S, WARN_AFTER
 from billwright.delivery.webhooks.send import Request, Result, make_request, send
 from billwright.delivery.webhooks.tables import (
     WebhookAttemptRow,
@@ -27,6 +27,7 @@ from billwright.documents.after_issue import close_exceptions, open_exception
 from billwright.jobs.enqueue import enqueue
 from billwright.jobs.failures import LaterError
 from billwright.kernel.actor import SYSTEM
+from billwright.kernel.backoff import pause
 from billwright.kernel.events import JobSpec
 from billwright.kernel.ids import new_id
 from billwright.tenancy.database import Database
@@ -178,7 +179,7 @@ def _event_trouble(
         _end(tx, intent, "failed", f"{result.text} Given up after {intent.attempt} attempts.")
         ask_for(tx, [(subscription.id, intent.object_id)])
         return None
-    again_at = now + (timedelta(seconds=result.wait_s) if result.wait_s else pause(intent.attempt))
+    again_at = now + (timedelta(seconds=result.wait_s) if result.wait_s else pause(PAUSES_S, intent.attempt))
     _wait(tx, intent, result.text, again_at)
     return None if back else again_at
 
@@ -192,7 +193,7 @@ def _endpoint_trouble(
     if subscription.retry_at is None or subscription.retry_at <= now:  # others of this moment say nothing new
         subscription.failures += 1
         asked = timedelta(seconds=result.wait_s) if result.wait_s is not None else timedelta(0)
-        subscription.retry_at = now + max(asked, pause(subscription.failures))
+        subscription.retry_at = now + max(asked, pause(PAUSES_S, subscription.failures))
     assert subscription.retry_at is not None
     assert subscription.failing_since is not None
     subscription.reason, subscription.updated_at = result.text, now
