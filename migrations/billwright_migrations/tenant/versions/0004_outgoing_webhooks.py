@@ -49,6 +49,12 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_webhook_subscription")),
         sa.UniqueConstraint("owner", "name", name=op.f("uq_webhook_subscription_owner_name")),
     )
+    # ### end Alembic commands ###
+    _deliveries()
+
+
+def _deliveries() -> None:
+    """What is sent to whom, and each attempt."""
     op.create_table(
         "webhook_delivery",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -92,4 +98,3 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_webhook_attempt")),
     )
     op.create_index(op.f("ix_webhook_attempt_delivery_id"), "webhook_attempt", ["delivery_id"], unique=False)
-    # ### end Alembic commands ###
