@@ -1034,3 +1034,9 @@ UPDATE alembic_version SET version_num='0008' WHERE alembic_version.version_num 
 CREATE INDEX ix_webhook_delivery_failed ON webhook_delivery (subscription_id, id) WHERE state = 'failed';
 
 UPDATE alembic_version SET version_num='0009' WHERE alembic_version.version_num = '0008';
+
+-- Running upgrade 0009 -> 0010
+
+ALTER TABLE breaker ADD COLUMN budget_full_at TIMESTAMP WITH TIME ZONE;
+
+UPDATE alembic_version SET version_num='0010' WHERE alembic_version.version_num = '0009';

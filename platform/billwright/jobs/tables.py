@@ -57,7 +57,7 @@ class JobRow(ControlBase):
 
 class BreakerRow(TenantBase):
     """How another system answers this tenant. Open since ``opened_at``; asked again at ``retry_at``, by one job until
-    ``probe_until``. ``times_opened`` in a row makes the pauses longer.
+    ``probe_until``. ``times_opened`` in a row makes the pauses longer. ``budget_full_at``: see ``jobs/budget.py``.
     """
 
     __tablename__ = "breaker"
@@ -68,4 +68,5 @@ class BreakerRow(TenantBase):
     retry_at: Mapped[datetime | None]
     probe_until: Mapped[datetime | None]
     reason: Mapped[str | None]
+    budget_full_at: Mapped[datetime | None]
     updated_at: Mapped[datetime]
