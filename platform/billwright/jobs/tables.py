@@ -19,6 +19,9 @@ class JobRow(ControlBase):
     ``key`` is unique while the job waits, not while it is leased: a wish that comes while the work is already going on
     must lead to another run, or the change that caused it would be missed. ``assignee_id``, ``snoozed_until`` and ``note``
     are about a dead one: who mends it, until when nobody need look, and what is known.
+
+    ``trace_id`` names the trace of whoever wished it first. ``trace_context``: the recorded spans (W3C ``traceparent``) of all
+    who wished it while it waited, first one first, with blanks between; none where nobody collects traces.
     """
 
     __tablename__ = "job"
@@ -48,6 +51,7 @@ class JobRow(ControlBase):
     request: Mapped[str | None]
     response: Mapped[str | None]
     trace_id: Mapped[str | None]
+    trace_context: Mapped[str | None]
     assignee_id: Mapped[UUID | None]
     snoozed_until: Mapped[datetime | None]
     note: Mapped[str | None]
