@@ -1040,3 +1040,60 @@ UPDATE alembic_version SET version_num='0009' WHERE alembic_version.version_num 
 ALTER TABLE breaker ADD COLUMN budget_full_at TIMESTAMP WITH TIME ZONE;
 
 UPDATE alembic_version SET version_num='0010' WHERE alembic_version.version_num = '0009';
+
+-- Running upgrade 0010 -> 0011
+
+CREATE TABLE correction_decision (
+    correction_id UUID NOT NULL, 
+    decision TEXT NOT NULL, 
+    reason TEXT NOT NULL, 
+    decided_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    decided_by UUID NOT NULL, 
+    decided_by_name TEXT NOT NULL, 
+    proposed_by UUID NOT NULL, 
+    CONSTRAINT pk_correction_decision PRIMARY KEY (correction_id), 
+    CONSTRAINT ck_correction_decision_decided_by_another CHECK ((decision = 'withdrawn') = (decided_by = proposed_by))
+);
+
+CREATE TABLE held_message (
+    message_id UUID NOT NULL, 
+    why TEXT NOT NULL, 
+    object_kind TEXT, 
+    object_ref TEXT, 
+    held_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    tries BIGINT NOT NULL, 
+    tried_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    assignee_id UUID, 
+    snoozed_until TIMESTAMP WITH TIME ZONE, 
+    note TEXT, 
+    proposal_id UUID, 
+    closed_at TIMESTAMP WITH TIME ZONE, 
+    closed_how TEXT, 
+    closed_by UUID, 
+    CONSTRAINT pk_held_message PRIMARY KEY (message_id)
+);
+
+CREATE INDEX ix_held_message_object ON held_message (object_kind, object_ref) WHERE closed_at IS NULL AND object_ref IS NOT NULL;
+
+CREATE TABLE message_correction (
+    id UUID NOT NULL, 
+    message_id UUID NOT NULL, 
+    type TEXT NOT NULL, 
+    data JSONB NOT NULL, 
+    before_sha256 TEXT NOT NULL, 
+    after_sha256 TEXT NOT NULL, 
+    reason TEXT NOT NULL, 
+    proposed_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    proposed_by UUID NOT NULL, 
+    proposed_by_name TEXT NOT NULL, 
+    proposed_by_email TEXT, 
+    CONSTRAINT pk_message_correction PRIMARY KEY (id)
+);
+
+CREATE INDEX ix_message_correction_message_id ON message_correction (message_id);
+
+ALTER TABLE source_message ADD COLUMN correction_id UUID;
+
+INSERT INTO held_message (message_id, why, object_kind, object_ref, held_at, tries, tried_at) SELECT id, CASE WHEN field IS DISTINCT FROM 'type' THEN 'wrong_content' WHEN starts_with(reason, 'No mapping') THEN 'no_mapping' ELSE 'unknown_version' END, CASE WHEN starts_with(type, 'billwright.') AND data ->> 'ref' IS NOT NULL THEN substring(type FROM '^billwright[.](.*)[.]v[0-9]+$') END, CASE WHEN starts_with(type, 'billwright.') THEN data ->> 'ref' END, received_at, 1, coalesce(applied_at, received_at) FROM source_message WHERE state = 'held';
+
+UPDATE alembic_version SET version_num='0011' WHERE alembic_version.version_num = '0010';

@@ -18,6 +18,7 @@ APPEND_ONLY: Final = frozenset(
     {
         "audit_entry", "invoice_snapshot", "configuration", "contract_version", "journal_entry", "journal_line",
         "external_reference", "invoice_event", "payment_application", "reminder", "webhook_attempt",
+        "message_correction", "correction_decision",
     }
 )  # fmt: skip
 DELETABLE: Final = frozenset({"invoice_line", "allocation", "contributor", "saved_view"})
