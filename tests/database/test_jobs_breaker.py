@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 
 from billwright.audit.tables import AuditEntryRow
 from billwright.extension.connectors import RejectedError, ThrottledError, TransientError
-from billwright.jobs.breaker import FAILURES_MAX, PROBE_FOR, Breaker, open_breakers
+from billwright.jobs.breaker import FAILURES_MAX, PROBE_FOR, Breaker, Systems, open_breakers, systems_of
 from billwright.jobs.claim import claim
 from billwright.jobs.drain import drain
 from billwright.jobs.enqueue import enqueue
@@ -53,6 +53,10 @@ class Line:
         return Handlers.of(
             Handler(kind=KIND, outside=self.erp.call, attempts_max=5, breaker=lambda _job: "connection:erp")
         )
+
+    @property
+    def systems(self) -> Systems:
+        return systems_of(self.handlers)
 
     def write(self, *keys: str) -> None:
         with transaction(self.database, self.tenant, SYSTEM) as tx:
@@ -121,7 +125,7 @@ def test_waiting_counts_no_attempt_however_long(line: Line) -> None:
 
 def test_pauses_grow_while_it_stays_away(line: Line) -> None:
     line.erp.fault = away
-    breaker = Breaker(line.database, line.tenant, "connection:erp", KIND)
+    breaker = Breaker(line.database, line.tenant, "connection:erp", line.systems)
     for _ in range(FAILURES_MAX):
         breaker.failed(away())
     waits = []
@@ -138,7 +142,7 @@ def test_pauses_grow_while_it_stays_away(line: Line) -> None:
 
 
 def test_only_one_probes_and_a_probe_that_died_is_replaced(line: Line) -> None:
-    breaker = Breaker(line.database, line.tenant, "connection:erp", KIND)
+    breaker = Breaker(line.database, line.tenant, "connection:erp", line.systems)
     for _ in range(FAILURES_MAX):
         breaker.failed(away())
     line.clock.moment += timedelta(minutes=1)
@@ -201,7 +205,7 @@ def test_many_failures_of_one_moment_open_it_once(line: Line) -> None:
     line.write(*(f"{n}" for n in range(8)))
     leases = claim(line.database, line.handlers, tenant_id=line.tenant.id)
     assert len(leases) == 8
-    breaker = Breaker(line.database, line.tenant, "connection:erp", KIND)
+    breaker = Breaker(line.database, line.tenant, "connection:erp", line.systems)
     for _ in range(8):  # all under way before the first came back
         breaker.failed(away())
     with pytest.raises(LaterError) as later:

@@ -11,7 +11,7 @@ from billwright.audit.tables import AuditEntryRow
 from billwright.collections.remind import MAIL as MAIL_REMINDER
 from billwright.extension.connectors import TransientError
 from billwright.jobs.ask_now import ask_now
-from billwright.jobs.breaker import FAILURES_MAX, Breaker
+from billwright.jobs.breaker import FAILURES_MAX, Breaker, systems_of
 from billwright.jobs.drain import drain
 from billwright.jobs.enqueue import enqueue
 from billwright.jobs.handlers import Handler, Handlers, Job
@@ -126,7 +126,7 @@ def test_while_it_is_asked_nobody_asks_it_again(systems: Systems) -> None:
     silence(systems)
     database, tenant = systems.firm.database, systems.firm.tenant
     systems.firm.clock.moment += timedelta(minutes=1)
-    Breaker(database, tenant, BOOKS, POST).enter()
+    Breaker(database, tenant, BOOKS, systems_of(systems.handlers)).enter()
     assert ask_now(database, tenant, SYSTEM, BOOKS, callers(BOOKS)) == "being_asked"
     with transaction(database, tenant, SYSTEM, read_only=True) as tx:
         (silent,) = silent_systems(tx)

@@ -54,8 +54,12 @@ def classify(error: BaseException) -> FailureClass:
     return "programming"
 
 
-def judge(error: BaseException, *, attempts: int, attempts_max: int, now: datetime) -> Verdict:
+def judge(
+    error: BaseException, *, attempts: int, attempts_max: int, now: datetime, not_before: datetime | None = None
+) -> Verdict:
     """Transient: back-off with jitter. Throttled and later: as asked. Business and programming errors: dead at once.
+
+    ``not_before``: the place that the system's budget of retries has for this one.
 
     The trace is kept for programming errors only: for the others it would say nothing that the sentence does not.
     """
@@ -72,7 +76,7 @@ def judge(error: BaseException, *, attempts: int, attempts_max: int, now: dateti
     return Verdict(
         failure=failure,
         state="retry" if again else "dead",
-        run_at=now + timedelta(seconds=delay_s) if again else now,
+        run_at=max(now + timedelta(seconds=delay_s), not_before or now) if again else now,
         error=f"{type(error).__name__}: {error}"[:2_000],
         traceback=trace[-8_000:] if trace else None,
         request=error.request[:8_000] if isinstance(error, ConnectorError) else None,

@@ -1,13 +1,14 @@
 """Doing a lease. Safe to call twice: the second call finds the lease done and does nothing."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from uuid import UUID
 
 import structlog
 from sqlalchemy import update
 
 from billwright.jobs import queries
-from billwright.jobs.breaker import NOT_ANSWERED, Breaker
+from billwright.jobs.breaker import NOT_ANSWERED, Breaker, Systems, put_off, systems_of
 from billwright.jobs.claim import by_database
 from billwright.jobs.failures import judge
 from billwright.jobs.handlers import Handler, Handlers, Job
@@ -17,6 +18,14 @@ from billwright.tenancy.database import Database
 from billwright.tenancy.transaction import ControlTx, Tenant, control_transaction, transaction
 
 log = structlog.get_logger("billwright.jobs")
+
+
+class _UnansweredError(Exception):
+    """Another system did not answer; its budget of retries has a place for this job from ``not_before`` on."""
+
+    def __init__(self, error: Exception, not_before: datetime) -> None:
+        super().__init__(str(error))
+        self.error, self.not_before = error, not_before
 
 
 class LeaseLostError(Exception):
@@ -37,7 +46,8 @@ def do_lease(database: Database, handlers: Handlers, lease_id: UUID) -> int:
         return 0
     handler = handlers.by_kind[jobs[0].kind]
     if handler.outside is not None:
-        return sum(_attempt(database, tenant, handler, lease_id, [job]) for job in jobs)
+        systems = systems_of(handlers)
+        return sum(_attempt(database, tenant, handler, lease_id, [job], systems=systems) for job in jobs)
     if len(jobs) > 1 and _attempt(database, tenant, handler, lease_id, jobs, last=False):
         return len(jobs)
     return sum(_attempt(database, tenant, handler, lease_id, [job]) for job in jobs)
@@ -53,13 +63,20 @@ def _renew(tx: ControlTx, lease_id: UUID, leased: queries.Leased) -> None:
 
 
 def _attempt(
-    database: Database, tenant: Tenant, handler: Handler, lease_id: UUID, jobs: Sequence[Job], *, last: bool = True
+    database: Database,
+    tenant: Tenant,
+    handler: Handler,
+    lease_id: UUID,
+    jobs: Sequence[Job],
+    *,
+    last: bool = True,
+    systems: Systems | None = None,
 ) -> int:
     """One attempt; 1 when it succeeded. ``last``: a failure is recorded (else the jobs are tried again apart)."""
     ids = [job.id for job in jobs]
     try:
         if handler.outside is not None:
-            _act(database, tenant, handler, jobs[0])
+            _act(database, tenant, handler, jobs[0], systems or {})
             with control_transaction(database, SYSTEM) as tx:
                 done = queries.mark_done(tx.session, tx.now, tenant.id, lease_id, ids)
             if done != len(ids):  # the act stands, and whoever has the job now finds it done: handlers look first
@@ -74,6 +91,9 @@ def _attempt(
     except LeaseLostError:
         log.warning("lease lost", lease=str(lease_id), tenant=tenant.slug)
         return 0
+    except _UnansweredError as unanswered:
+        _record_failure(database, tenant, handler, lease_id, jobs[0], unanswered.error, unanswered.not_before)
+        return 0
     except Exception as error:
         if last:
             _record_failure(database, tenant, handler, lease_id, jobs[0], error)
@@ -81,19 +101,25 @@ def _attempt(
     return 1
 
 
-def _act(database: Database, tenant: Tenant, handler: Handler, job: Job) -> None:
+def _act(database: Database, tenant: Tenant, handler: Handler, job: Job, systems: Systems) -> None:
     """The call to another system, through its breaker where the handler names one."""
     assert handler.outside is not None
+    again = job.attempts < handler.attempts_max
     if handler.breaker is None:
-        handler.outside(tenant, job)
+        try:
+            handler.outside(tenant, job)
+        except NOT_ANSWERED as error:
+            if not again:
+                raise
+            key = f"queue:{job.kind.partition('.')[0]}"
+            raise _UnansweredError(error, put_off(database, tenant, key)) from error
         return
-    breaker = Breaker(database, tenant, handler.breaker(job), handler.kind)
+    breaker = Breaker(database, tenant, handler.breaker(job), systems)
     breaker.enter()
     try:
         handler.outside(tenant, job)
     except NOT_ANSWERED as error:
-        breaker.failed(error)
-        raise
+        raise _UnansweredError(error, breaker.failed(error, again=again)) from error
     except Exception:
         breaker.answered()
         raise
@@ -101,11 +127,17 @@ def _act(database: Database, tenant: Tenant, handler: Handler, job: Job) -> None
 
 
 def _record_failure(
-    database: Database, tenant: Tenant, handler: Handler, lease_id: UUID, job: Job, error: Exception
+    database: Database,
+    tenant: Tenant,
+    handler: Handler,
+    lease_id: UUID,
+    job: Job,
+    error: Exception,
+    not_before: datetime | None = None,
 ) -> None:
     with control_transaction(database, SYSTEM) as tx:
         now = tx.now
-        verdict = judge(error, attempts=job.attempts, attempts_max=handler.attempts_max, now=now)
+        verdict = judge(error, attempts=job.attempts, attempts_max=handler.attempts_max, now=now, not_before=not_before)
         queries.give_back(
             tx.session,
             now,
