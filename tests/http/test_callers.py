@@ -10,11 +10,13 @@ from litestar.testing import TestClient
 
 from billwright.identity.act import operator
 from billwright.identity.grant_access import grant_access
+from billwright.identity.make_token import make_token
 from billwright.kernel.clock import SetClock
 from billwright.tenancy.database import Database
 from billwright.tenancy.transaction import Tenant
 from billwright_tenants.life_cycle import suspend_tenant
 from support.http import People, bearer
+from support.intake import counted_statements
 from support.rooms import NoteController, PageController
 
 
@@ -79,6 +81,26 @@ def test_another_tenants_things_are_not_there(
     foreign = client.get("/v1/notes", headers=bearer(token, billwright_tenant=other.slug))
     assert (unknown.status_code, foreign.status_code) == (404, 404)
     assert unknown.json()["detail"] == foreign.json()["detail"]
+
+
+def test_a_token_of_the_tenant_is_known_by_one_query(
+    client: TestClient[Litestar], people: People, token: str, tenant: Tenant, database: Database
+) -> None:
+    machine = make_token(
+        database,
+        operator(),
+        partner_id=people.partner_id,
+        tenant=tenant,
+        name="a system",
+        scopes=frozenset({"invoice:read"}),
+        days=1,
+    )
+    for secret in (token, machine.secret):
+        client.get("/v1/notes", headers=bearer(secret))  # writes down when it was used last, once a minute
+        for headers in (bearer(secret), bearer(secret, billwright_tenant=tenant.slug)):
+            with counted_statements(database) as statements:
+                client.get("/v1/notes", headers=headers)
+            assert len(statements) == 1, statements
 
 
 def test_the_wrong_scope_is_403_and_names_the_permission(

@@ -14,6 +14,7 @@ from billwright.identity.tables import ApiTokenRow
 from billwright.kernel.actor import SYSTEM
 from billwright.kernel.errors import NotAuthenticatedError
 from billwright.tenancy.database import Database
+from billwright.tenancy.tables import TenantRow
 from billwright.tenancy.transaction import ControlTx, control_transaction
 
 LAST_USE_EVERY: Final = timedelta(minutes=1)
@@ -46,11 +47,11 @@ def find_token(database: Database, secret: str, *, address: str | None = None) -
         NotAuthenticatedError: unknown, wrong, expired, revoked, or its person is disabled; no hint which.
     """
     with control_transaction(database, SYSTEM) as tx:
-        return read_token(tx, secret, address=address)
+        return read_token(tx, secret, address=address)[0]
 
 
-def read_token(tx: ControlTx, secret: str, *, address: str | None = None) -> Caller:
-    """In the caller's transaction; raises as ``find_token``."""
+def read_token(tx: ControlTx, secret: str, *, address: str | None = None) -> tuple[Caller, TenantRow | None]:
+    """In the caller's transaction, with the tenant that the token is bound to; raises as ``find_token``."""
     identifier = _token_id(secret)
     found = token_with_owner(tx.session, identifier)
     if found is None:
@@ -63,7 +64,7 @@ def read_token(tx: ControlTx, secret: str, *, address: str | None = None) -> Cal
         raise _refused()
     if token.last_used_at is None or token.last_used_at <= tx.now - LAST_USE_EVERY:
         _touch(tx, identifier)
-    return Caller(
+    caller = Caller(
         kind="token",
         partner=to_partner(partner),
         person=to_person(person) if person else None,
@@ -74,6 +75,7 @@ def read_token(tx: ControlTx, secret: str, *, address: str | None = None) -> Cal
         scopes=frozenset(token.scopes),
         address=address,
     )
+    return caller, tenant
 
 
 def _touch(tx: ControlTx, identifier: UUID) -> None:

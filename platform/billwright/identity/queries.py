@@ -5,7 +5,20 @@ from functools import cache
 from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, DateTime, Row, ScalarSelect, Select, Text, and_, bindparam, func, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    DateTime,
+    Row,
+    ScalarSelect,
+    Select,
+    Text,
+    Uuid,
+    and_,
+    bindparam,
+    func,
+    or_,
+    select,
+)
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.orm import Session, aliased
 
@@ -43,21 +56,22 @@ def _roles(person_id: Any, partner_id: Any, tenant: ColumnElement[bool]) -> Scal
 
 def token_with_owner(session: Session, token_id: UUID) -> TokenWithOwner | None:
     """(token, partner, tenant or None, person or None, roles where it is bound or None) in one query."""
+    found = session.execute(_token_with_owner(), {"token": token_id}).one_or_none()
+    return cast("TokenWithOwner | None", found)  # outer joins: more may be null
+
+
+@cache
+def _token_with_owner() -> Select[*tuple[Any, ...]]:
+    """Made once: every request with a token asks it."""
     bound = MembershipRow.tenant_id.is_not_distinct_from(ApiTokenRow.tenant_id)
-    query = (
-        select(
-            ApiTokenRow,
-            PartnerRow,
-            TenantRow,
-            PersonRow,
-            _roles(ApiTokenRow.person_id, ApiTokenRow.partner_id, bound).label("roles"),
-        )
+    roles = _roles(ApiTokenRow.person_id, ApiTokenRow.partner_id, bound).label("roles")
+    return (
+        select(ApiTokenRow, PartnerRow, TenantRow, PersonRow, roles)
         .join(PartnerRow, PartnerRow.id == ApiTokenRow.partner_id)
         .outerjoin(TenantRow, TenantRow.id == ApiTokenRow.tenant_id)
         .outerjoin(PersonRow, PersonRow.id == ApiTokenRow.person_id)
-        .where(ApiTokenRow.id == token_id)
+        .where(ApiTokenRow.id == bindparam("token", type_=Uuid()))
     )
-    return cast("TokenWithOwner | None", session.execute(query).one_or_none())  # outer joins: more may be null
 
 
 def session_with_owner(session: Session, token_sha256: str) -> SessionWithOwner | None:

@@ -1,10 +1,13 @@
 """Engines and what every transaction needs besides them."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
+import psycopg
 from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.exc import InvalidatePoolError
 
 from billwright.kernel.clock import Clock, SystemClock
 from billwright.kernel.errors import SettingsInvalidError
@@ -12,6 +15,8 @@ from billwright.kernel.events import Subscriptions
 
 APPLICATION_ROLE: Final = "billwright_app"
 CONNECTION_AGE_S: Final = 900  # a connection grows with each schema that it touches: recycle it by age
+RESTED_S: Final = 0.2
+RESTS_SINCE: Final = "rests since"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +45,28 @@ class Database:
         self.owner_engine.dispose()
 
 
+def _ping_after_rest(engine: Engine) -> None:
+    """Ask a connection that rested whether it still lives before it is used; a dead one is replaced unseen.
+
+    One that was in use a moment ago is not asked: no server ends and is back in that time, and the round trip would be
+    one of eight in a short request.
+    """
+
+    @event.listens_for(engine, "checkin")
+    def note_rest(_dbapi_connection: Any, record: Any) -> None:
+        record.info[RESTS_SINCE] = time.monotonic()
+
+    @event.listens_for(engine, "checkout")
+    def ping(dbapi_connection: Any, record: Any, _proxy: Any) -> None:
+        rests_since_s = record.info.get(RESTS_SINCE)
+        if rests_since_s is None or time.monotonic() - rests_since_s < RESTED_S:
+            return
+        try:
+            engine.dialect.do_ping(dbapi_connection)
+        except psycopg.Error as error:
+            raise InvalidatePoolError("the connection ended while it rested") from error
+
+
 def normalise_url(url: str) -> str:
     """A PostgreSQL URL with the driver that we use.
 
@@ -65,7 +92,6 @@ def open_database(
         pool_size=pool_size,
         max_overflow=4,
         pool_recycle=CONNECTION_AGE_S,
-        pool_pre_ping=True,
         connect_args={"options": "-c search_path= -c timezone=UTC"},
         query_cache_size=2000,
         hide_parameters=True,  # they may hold persons and secrets, and errors are kept and shown
@@ -77,6 +103,7 @@ def open_database(
             cursor.execute(f"SET ROLE {APPLICATION_ROLE}")
         dbapi_connection.commit()
 
+    _ping_after_rest(engine)
     owner = create_engine(
         normalise_url(owner_url or url),
         pool_size=1,

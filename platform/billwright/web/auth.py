@@ -124,11 +124,11 @@ class Authentication:
         return access
 
     def _resolve(self, bearer: str | None, cookie: str | None, place: _Place, address: str | None) -> Access:
-        """In one transaction; one query for somebody with a session."""
+        """In one transaction; one query for somebody with a session, or with a token of the tenant that they ask for."""
         with control_transaction(self.services.database, SYSTEM) as tx:
             if bearer:
-                caller = read_token(tx, bearer, address=address)
-                return _at_partner(caller, place) if place.partner is not None else _enter(tx, caller, place)
+                caller, bound = read_token(tx, bearer, address=address)
+                return _at_partner(caller, place) if place.partner is not None else _enter(tx, caller, place, bound)
             return _visit(tx, cookie or "", place, address)
 
 
@@ -155,8 +155,11 @@ def _visit(tx: ControlTx, cookie: str, place: _Place, address: str | None) -> Ac
     return Access(caller, actor, tenant, found)
 
 
-def _enter(tx: ControlTx, caller: Caller, place: _Place) -> Access:
-    """By name in the path or header, by what the token is bound to, else by host name if that is a tenant's."""
+def _enter(tx: ControlTx, caller: Caller, place: _Place, bound: TenantRow | None = None) -> Access:
+    """By name in the path or header, by what the token is ``bound`` to, else by host name if that is a tenant's."""
+    if bound is not None and place.tenant in {None, bound.slug} and (caller.person is None or caller.roles):
+        tenant, actor = enter(caller, bound, sorted(caller.roles), None)  # a member needs no grant: none is looked for
+        return Access(caller, actor, tenant)
     if place.tenant is not None:
         which = TenantRow.slug == place.tenant
     elif caller.tenant_id is not None:

@@ -10,6 +10,7 @@ import sys
 import time
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final
 
 import structlog
@@ -24,6 +25,7 @@ from billwright.web.services import Services
 
 TRACEPARENT: Final = re.compile(rb"00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
 NO_TRACE: Final = "0" * 32
+API: Final = "/v1/"
 QUIET_ROUTES: Final = frozenset({"/health/live", "/health/ready", "/metrics"})
 log: Final = structlog.get_logger("billwright.request")
 
@@ -87,6 +89,12 @@ def trace_of(headers: list[tuple[bytes, bytes]] | Any) -> str:
     return secrets.token_hex(16)
 
 
+@cache
+def _encoded_headers(https: bool, api: bool) -> list[tuple[bytes, bytes]]:
+    headers = default_headers(https=https, api=api)
+    return [(name.encode(), value.encode()) for name, value in headers.items()]
+
+
 class RequestShell:
     """Wraps the whole app, so that an address that leads nowhere gets the same headers and line as any other."""
 
@@ -103,7 +111,7 @@ class RequestShell:
         trace_id = trace_of(scope["headers"])
         scope["state"]["trace_id"] = trace_id
         https = self.services.https or scope["scheme"] == "https"
-        extra = default_headers(https=https, path=scope["path"]) | {"x-trace-id": trace_id}
+        extra = [*_encoded_headers(https, scope["path"].startswith(API)), (b"x-trace-id", trace_id.encode())]
         status = 500
 
         async def send_with_headers(message: Message) -> None:
@@ -111,10 +119,7 @@ class RequestShell:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 present = {name.lower() for name, _ in message["headers"]}
-                added = [
-                    (name.encode(), value.encode()) for name, value in extra.items() if name.encode() not in present
-                ]
-                message["headers"] = [*message["headers"], *added]
+                message["headers"] = [*message["headers"], *(each for each in extra if each[0] not in present)]
             await send(message)
 
         count = _Count()

@@ -42,7 +42,7 @@ def content_security_policy(changes: Mapping[str, str] | None = None) -> str:
     return "; ".join(f"{name} {value}" for name, value in {**_POLICY, **(changes or {})}.items())
 
 
-def default_headers(*, https: bool, path: str) -> dict[str, str]:
+def default_headers(*, https: bool, api: bool) -> dict[str, str]:
     """Headers of an answer that the handler did not set itself."""
     headers = {
         "server": SERVER,
@@ -51,7 +51,7 @@ def default_headers(*, https: bool, path: str) -> dict[str, str]:
         "referrer-policy": "same-origin",
         "cross-origin-opener-policy": "same-origin",
         "permissions-policy": "camera=(), geolocation=(), microphone=()",
-        "cache-control": "no-store" if path.startswith("/v1/") else "private, no-cache",
+        "cache-control": "no-store" if api else "private, no-cache",
     }
     if https:
         headers["strict-transport-security"] = "max-age=63072000; includeSubDomains"
