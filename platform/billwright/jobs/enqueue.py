@@ -5,10 +5,11 @@ from datetime import datetime
 from typing import Any, Final, cast
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import case, func, or_, select
 from sqlalchemy.dialects.postgresql import insert
 
 from billwright.jobs.tables import WAITING, JobRow
+from billwright.kernel import tracing
 from billwright.kernel.canonical_json import plain
 from billwright.kernel.events import DomainEvent, JobSpec
 from billwright.kernel.ids import new_id
@@ -19,16 +20,26 @@ from billwright.tenancy.transaction import WROTE_JOBS, ControlTx, Tx
 _TABLE: Final = table_of(JobRow)
 _COLUMNS: Final = (
     "id", "tenant_id", "role_name", "queue", "kind", "key", "payload", "state", "priority", "run_at", "trace_id",
-    "created_at", "updated_at",
+    "trace_context", "created_at", "updated_at",
 )  # fmt: skip
 _INCOMING: Final = recordset([_TABLE.c[name] for name in _COLUMNS])
 _INSERT: Final = insert(_TABLE).from_select(list(_COLUMNS), select(*_INCOMING.c))
+# A wish that many make while it waits keeps the first few spans that asked for it, and each once.
+_TRACE_CONTEXT_CHARS_MAX: Final = 500
+_FULL: Final = or_(
+    func.length(_TABLE.c.trace_context) > _TRACE_CONTEXT_CHARS_MAX,
+    func.strpos(_TABLE.c.trace_context, _INSERT.excluded.trace_context) > 0,
+)
 _ENQUEUE: Final = _INSERT.on_conflict_do_update(
     index_elements=["tenant_id", "key"],
     index_where=WAITING,
     set_={
         "run_at": func.least(_TABLE.c.run_at, _INSERT.excluded.run_at),
         "priority": func.greatest(_TABLE.c.priority, _INSERT.excluded.priority),
+        "trace_context": case(
+            (_INSERT.excluded.trace_context.is_(None) | _FULL, _TABLE.c.trace_context),
+            else_=func.concat_ws(" ", _TABLE.c.trace_context, _INSERT.excluded.trace_context),
+        ),
     },
 )
 
@@ -38,7 +49,8 @@ def enqueue(tx: Tx, specs: Iterable[JobSpec]) -> int:
 
     One statement for all. The rows exist if and only if the transaction commits.
     """
-    rows = {spec.key: _values(tx, spec) for spec in specs}
+    kept = tracing.to_keep()
+    rows = {spec.key: _row(spec, tx.tenant.id, tx.tenant.role, tx.now, tx.trace_id, kept) for spec in specs}
     if rows:
         # In the order of the keys, so that two publishers of the same wishes queue instead of dead-locking.
         tx.session.execute(_ENQUEUE, parameters(rows[key] for key in sorted(rows)))
@@ -51,18 +63,18 @@ def enqueue_at_tenants(tx: ControlTx, partner_id: UUID, spec: JobSpec) -> None:
     query = select(TenantRow.id, TenantRow.role_name).where(
         TenantRow.partner_id == partner_id, TenantRow.state != "erased"
     )
+    kept = tracing.to_keep()
     rows = [
-        _row(spec, tenant.id, tenant.role_name, tx.now, None) for tenant in tx.session.execute(query.order_by("id"))
+        _row(spec, tenant.id, tenant.role_name, tx.now, tx.trace_id, kept)
+        for tenant in tx.session.execute(query.order_by("id"))
     ]
     if rows:
         tx.session.execute(_ENQUEUE, parameters(rows))
 
 
-def _values(tx: Tx, spec: JobSpec) -> dict[str, Any]:
-    return _row(spec, tx.tenant.id, tx.tenant.role, tx.now, tx.trace_id)
-
-
-def _row(spec: JobSpec, tenant_id: UUID, role: str, now: datetime, trace_id: str | None) -> dict[str, Any]:
+def _row(
+    spec: JobSpec, tenant_id: UUID, role: str, now: datetime, trace_id: str | None, trace_context: str | None
+) -> dict[str, Any]:
     return {
         "id": new_id(),
         "tenant_id": tenant_id,
@@ -75,6 +87,7 @@ def _row(spec: JobSpec, tenant_id: UUID, role: str, now: datetime, trace_id: str
         "priority": spec.priority,
         "run_at": spec.run_at or now,
         "trace_id": trace_id,
+        "trace_context": trace_context,
         "created_at": now,
         "updated_at": now,
     }

@@ -1,10 +1,11 @@
 """What workers can do: handlers by job kind, registered by the composition root, never global."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 from uuid import UUID
 
+from billwright.kernel.tracing import Tracing
 from billwright.tenancy.transaction import Tenant, Tx
 
 
@@ -18,6 +19,7 @@ class Job:
     payload: Mapping[str, Any]
     attempts: int
     trace_id: str | None = None
+    trace_context: str | None = None
 
     def uuid(self, name: str) -> UUID:
         return UUID(str(self.payload[name]))
@@ -37,7 +39,7 @@ class Handler:
     when a batch raises, its jobs run again one by one, so that a bad one harms no other. ``outside`` handlers act on other
     systems: they open their own transactions around the act (intent, act, outcome) and must be safe to run twice.
     ``leases_max``: how many leases of one tenant may be under way, where its plan's share would be too many.
-    ``breaker`` names the other system that an outside job calls: see ``jobs/breaker.py``.
+    ``breaker`` names the other system that an outside job calls: see ``jobs/breaker.py``. ``tracing``: where spans go.
     """
 
     kind: str
@@ -48,6 +50,7 @@ class Handler:
     lease_s: int = 60
     leases_max: int | None = None
     breaker: Callable[[Job], str] | None = None
+    tracing: Tracing | None = None
 
     def __post_init__(self) -> None:
         assert (self.in_transaction is None) != (self.outside is None), self.kind
@@ -66,6 +69,9 @@ class Handlers:
         by_kind = {handler.kind: handler for handler in handlers}
         assert len(by_kind) == len(handlers), "two handlers of one kind"
         return cls(by_kind)
+
+    def traced(self, tracing: Tracing | None) -> "Handlers":
+        return Handlers.of(*(replace(each, tracing=tracing) for each in self.by_kind.values()))
 
     @property
     def queues(self) -> frozenset[str]:

@@ -61,7 +61,7 @@ _LEASE: Final = text(
 )
 _LEASED: Final = text(
     """
-    SELECT job.id, job.kind, job.key, job.payload, job.attempts, job.trace_id,
+    SELECT job.id, job.kind, job.key, job.payload, job.attempts, job.trace_id, job.trace_context,
            tenant.id AS tenant_id, tenant.slug, tenant.name, tenant.partner_id, tenant.schema_name, tenant.role_name,
            tenant.state, tenant.clock_at, tenant.plan, job.updated_at, job.leased_until, now() AS moment
       FROM control.job JOIN control.tenant ON tenant.id = job.tenant_id
@@ -225,7 +225,15 @@ def leased_jobs(session: Session, lease_id: UUID) -> Leased | None:
         plan=first.plan,
     )
     jobs = [
-        Job(id=row.id, kind=row.kind, key=row.key, payload=row.payload, attempts=row.attempts, trace_id=row.trace_id)
+        Job(
+            id=row.id,
+            kind=row.kind,
+            key=row.key,
+            payload=row.payload,
+            attempts=row.attempts,
+            trace_id=row.trace_id,
+            trace_context=row.trace_context,
+        )
         for row in rows
     ]
     return Leased(tenant, jobs, first.updated_at, first.leased_until, first.moment)

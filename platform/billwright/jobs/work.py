@@ -12,7 +12,9 @@ from billwright.jobs.breaker import NOT_ANSWERED, Breaker, Systems, put_off, sys
 from billwright.jobs.claim import by_database
 from billwright.jobs.failures import judge
 from billwright.jobs.handlers import Handler, Handlers, Job
+from billwright.jobs.spans import in_span, tell
 from billwright.jobs.tables import JobRow
+from billwright.kernel import tracing
 from billwright.kernel.actor import SYSTEM
 from billwright.tenancy.database import Database
 from billwright.tenancy.transaction import ControlTx, Tenant, control_transaction, transaction
@@ -62,6 +64,7 @@ def _renew(tx: ControlTx, lease_id: UUID, leased: queries.Leased) -> None:
         tx.session.execute(update(JobRow).where(*ours).values(leased_until=now + length, updated_at=now))
 
 
+@in_span
 def _attempt(
     database: Database,
     tenant: Tenant,
@@ -83,7 +86,7 @@ def _attempt(
                 raise LeaseLostError(str(lease_id))
         else:
             assert handler.in_transaction is not None
-            with transaction(database, tenant, SYSTEM, trace_id=jobs[0].trace_id) as work:
+            with transaction(database, tenant, SYSTEM, trace_id=tracing.trace_id()) as work:
                 handler.in_transaction(work, jobs)
                 done = queries.mark_done(work.session, database.clock.now(), tenant.id, lease_id, ids)
                 if done != len(ids):
@@ -152,6 +155,7 @@ def _record_failure(
             response=verdict.response,
             uncounted=verdict.failure == "later",
         )
+    tell(verdict.failure, error)
     if verdict.failure == "later":
         return
     log.warning(

@@ -11,6 +11,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from billwright.kernel import tracing
 from billwright.kernel.actor import Actor
 from billwright.kernel.errors import TenantSuspendedError
 from billwright.tenancy.database import Database
@@ -72,7 +73,8 @@ def transaction(
 
     Role and ``search_path`` are set with ``is_local = true``, so they die with the transaction and cannot leak through
     the pool. The application role's own search_path is empty and it may read no tenant table: forgetting this function
-    gives "relation does not exist", never another tenant's rows.
+    gives "relation does not exist", never another tenant's rows. ``trace_id``: by default that of the work at hand, else a
+    new one.
 
     Raises:
         TenantSuspendedError: the tenant is suspended; reading stays possible.
@@ -82,7 +84,7 @@ def transaction(
     with Session(database.engine, expire_on_commit=False) as session, session.begin():
         session.execute(_BIND, {"role": tenant.role, "schema": tenant.schema})
         now = tenant.clock_at or database.clock.now()
-        tx = Tx(session=session, database=database, tenant=tenant, actor=actor, now=now, trace_id=trace_id)
+        tx = Tx(session=session, database=database, tenant=tenant, actor=actor, now=now, trace_id=_trace(trace_id))
         yield tx
     if database.wake is not None and WROTE_JOBS in tx.cache:
         database.wake()
@@ -92,4 +94,10 @@ def transaction(
 def control_transaction(database: Database, actor: Actor, *, trace_id: str | None = None) -> Iterator[ControlTx]:
     """One unit of work in the control plane, as the application role."""
     with Session(database.engine, expire_on_commit=False) as session, session.begin():
-        yield ControlTx(session=session, database=database, actor=actor, now=database.clock.now(), trace_id=trace_id)
+        yield ControlTx(
+            session=session, database=database, actor=actor, now=database.clock.now(), trace_id=_trace(trace_id)
+        )
+
+
+def _trace(given: str | None) -> str:
+    return given or tracing.trace_id() or tracing.new_trace_id()
