@@ -135,14 +135,33 @@ def test_webhooks_by_how_they_stand_and_what_came_back(told: Told) -> None:
     assert of(scraped(firm.database), "billwright_webhook_attempts_last_hour", firm.tenant) == {}
 
 
-def test_what_does_not_answer_by_name(database: Database, tenant: Tenant, clock: SetClock) -> None:
+def test_what_does_not_answer_and_retries_by_kind_of_system(
+    database: Database, tenant: Tenant, clock: SetClock
+) -> None:
+    """Names of connections are the tenant's own: they are no labels."""
+    now = clock.now()
     rows = [
-        {"key": key, "failures": 3, "times_opened": 1, "opened_at": opened, "updated_at": clock.now()}
-        for key, opened in (("connection:books", clock.now() - 5 * MINUTE), ("mail", None))
+        {
+            "key": key,
+            "failures": 3,
+            "times_opened": 1,
+            "opened_at": opened,
+            "updated_at": now,
+            "budget_full_at": full_at,
+        }
+        for key, opened, full_at in (
+            ("connection:books", now - 5 * MINUTE, now + timedelta(seconds=4)),
+            ("connection:ledger", now - 2 * MINUTE, now + timedelta(seconds=25)),
+            ("mail", None, now + timedelta(seconds=1)),
+            ("connection:payroll", None, now),
+        )
     ]
     with transaction(database, tenant, SYSTEM) as tx:
         tx.session.execute(insert(BreakerRow), rows)
-    assert of(scraped(database), "billwright_breaker_open_seconds", tenant) == {("connection:books",): 300}
+    found = scraped(database)
+    assert of(found, "billwright_breaker_open_seconds", tenant) == {("connection",): 300}
+    assert of(found, "billwright_breakers_open", tenant) == {("connection",): 2}
+    assert of(found, "billwright_retries_left", tenant) == {("connection",): -15, ("mail",): 9}
 
 
 @dataclass

@@ -12,6 +12,7 @@ from billwright.collections.remind import MAIL as MAIL_REMINDER
 from billwright.extension.connectors import TransientError
 from billwright.jobs.ask_now import ask_now
 from billwright.jobs.breaker import FAILURES_MAX, Breaker, systems_of
+from billwright.jobs.budget import RETRIES_MAX
 from billwright.jobs.drain import drain
 from billwright.jobs.enqueue import enqueue
 from billwright.jobs.handlers import Handler, Handlers, Job
@@ -93,6 +94,7 @@ def test_what_does_not_answer_says_so_and_is_asked_now(systems: Systems, log_in_
     systems.write(POST, "other", connection="sap")
     assert systems.drain() == ["other"]
     page = text_of(ana.get("connectors")[1])
+    assert f"{RETRIES_MAX - FAILURES_MAX} retries are left at once." in page
     assert "tryton does not answer , since just now . No route to it; password= [removed]" in page.replace(
         "=[removed]", "= [removed]"
     )
@@ -156,6 +158,22 @@ def test_the_mail_server_is_one_system_for_invoices_and_reminders(systems: Syste
     assert "4 jobs wait for it" in page
     ana.post("connectors/ask", key="mail")
     assert len(systems.drain()) == 1
+
+
+def test_what_answers_now_and_then_says_how_many_retries_stand_in_line(systems: Systems, log_in_to: LogIn) -> None:
+    ana = log_in_to(systems.firm, "ana@acme.example", "integration_administrator")
+    database, tenant = systems.firm.database, systems.firm.tenant
+    flaky = Breaker(database, tenant, BOOKS, systems_of(systems.handlers))
+    for _ in range(RETRIES_MAX + 3):
+        flaky.failed(TransientError("502"))
+        flaky.enter()
+        flaky.answered()
+    page = text_of(ana.get("connectors")[1])
+    assert "tryton answers only now and then : 2 retries stand in line, one goes each second." in page
+    assert "does not answer" not in page
+    assert "Ask now" not in page
+    systems.firm.clock.moment += timedelta(minutes=1)
+    assert "now and then" not in text_of(ana.get("connectors")[1])
 
 
 def test_nobody_without_the_permission_and_no_other_tenant_asks(

@@ -23,6 +23,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from billwright.delivery.webhooks.send import blame_of
 from billwright.delivery.webhooks.tables import WebhookAttemptRow, WebhookDeliveryRow, WebhookSubscriptionRow
+from billwright.jobs.budget import RETRIES_MAX, retries_left
 from billwright.jobs.tables import BreakerRow
 from billwright.kernel.actor import SYSTEM
 from billwright.tenancy.database import Database
@@ -43,7 +44,10 @@ class TenantFigures:
 
     read_at_s: float
     """By a clock that only counts."""
-    breakers_open_s: dict[str, float]
+    breakers_open_s: dict[str, list[float]]
+    """By kind of system; names are the tenant's own and would be labels without end."""
+    retries_left: dict[str, int]
+    """By kind of system, of the one that has fewest; those that have all of them are not told."""
     waiting: dict[str, int]
     oldest_s: dict[str, float]
     failed: int
@@ -66,14 +70,26 @@ def read_figures(database: Database, tenant: Tenant, read_at_s: float) -> Tenant
     for status, count, _ in told.get("attempts", ()):
         attempts[OUTCOMES[blame_of(int(status))] if status else NO_ANSWER] += count
     waiting = told.get("waiting", [])
+    open_s: dict[str, list[float]] = {}
+    for key, _, since in told.get("breaker", ()):
+        open_s.setdefault(_kind(key), []).append(_age_s(now, since))
+    left: dict[str, int] = {}
+    for key, _, full_at in told.get("budget", ()):
+        left[_kind(key)] = min(retries_left(full_at, now), left.get(_kind(key), RETRIES_MAX))
     return TenantFigures(
         read_at_s=read_at_s,
-        breakers_open_s={key: _age_s(now, since) for key, _, since in told.get("breaker", ())},
+        breakers_open_s=open_s,
+        retries_left=left,
         waiting={standing: count for standing, count, _ in waiting},
         oldest_s={standing: _age_s(tenant.clock_at or now, since) for standing, _, since in waiting},
         failed=sum(count for _, count, _ in told["failed"]),
         attempts=dict(attempts),
     )
+
+
+def _kind(key: str) -> str:
+    """``connection``, ``mail`` or ``queue``."""
+    return key.partition(":")[0]
 
 
 def _age_s(now: datetime, since: datetime | None) -> float:
@@ -85,6 +101,9 @@ def _statement(now: datetime) -> CompoundSelect[Any]:
     standing = case((failing, "failing"), else_=WebhookSubscriptionRow.state)
     breakers = select(literal("breaker"), BreakerRow.key, literal(1), BreakerRow.opened_at).where(
         BreakerRow.opened_at.is_not(None)
+    )
+    budgets = select(literal("budget"), BreakerRow.key, literal(1), BreakerRow.budget_full_at).where(
+        BreakerRow.budget_full_at > now
     )
     waiting = (
         select(literal("waiting"), standing, func.count(), func.min(WebhookDeliveryRow.since))
@@ -99,7 +118,7 @@ def _statement(now: datetime) -> CompoundSelect[Any]:
         .where(WebhookAttemptRow.id >= _first_id(HOUR), WebhookAttemptRow.at > now - HOUR)
         .group_by(WebhookAttemptRow.status)
     )
-    return union_all(breakers, waiting, failed, attempts)
+    return union_all(breakers, budgets, waiting, failed, attempts)
 
 
 def _first_id(ago: timedelta) -> UUID:
@@ -171,6 +190,11 @@ def tenant_metrics(figures: dict[str, TenantFigures], now_s: float) -> Iterator[
     breakers = GaugeMetricFamily(
         "billwright_breaker_open_seconds", "How long a system does not answer.", labels=["breaker", "tenant"]
     )
+    silent = GaugeMetricFamily("billwright_breakers_open", "Systems that do not answer.", labels=["breaker", "tenant"])
+    budgets = GaugeMetricFamily(
+        "billwright_retries_left", "Retries that a system may get at once; below zero they stand in line.",
+        labels=["breaker", "tenant"],
+    )  # fmt: skip
     waiting = GaugeMetricFamily(
         "billwright_webhook_waiting", "Deliveries that wait, by how the webhook stands.", labels=["standing", "tenant"]
     )
@@ -182,12 +206,15 @@ def tenant_metrics(figures: dict[str, TenantFigures], now_s: float) -> Iterator[
         "billwright_webhook_attempts_last_hour", "Requests of the last hour, by outcome.", labels=["outcome", "tenant"]
     )
     for slug, each in figures.items():
-        for key, open_s in each.breakers_open_s.items():
-            breakers.add_metric([key, slug], open_s)
+        for kind, open_s in each.breakers_open_s.items():
+            breakers.add_metric([kind, slug], max(open_s))
+            silent.add_metric([kind, slug], len(open_s))
+        for kind, left in each.retries_left.items():
+            budgets.add_metric([kind, slug], left)
         for standing, count in each.waiting.items():
             waiting.add_metric([standing, slug], count)
             oldest.add_metric([standing, slug], each.oldest_s[standing])
         failed.add_metric([slug], each.failed)
         for outcome, count in each.attempts.items():
             attempts.add_metric([outcome, slug], count)
-    yield from (age, breakers, waiting, oldest, failed, attempts)
+    yield from (age, breakers, silent, budgets, waiting, oldest, failed, attempts)

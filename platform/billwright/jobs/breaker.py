@@ -139,6 +139,17 @@ def open_breakers(tx: Tx) -> list[BreakerRow]:
     return list(tx.session.scalars(query))
 
 
+def strained(tx: Tx) -> list[BreakerRow]:
+    """What does not answer this tenant now, longest first; then what it has fewer retries left for than there may be."""
+    now = tx.database.clock.now()
+    query = (
+        select(BreakerRow)
+        .where(or_(BreakerRow.opened_at.is_not(None), BreakerRow.budget_full_at > now))
+        .order_by(BreakerRow.opened_at.asc().nulls_last(), BreakerRow.key)
+    )
+    return list(tx.session.scalars(query))
+
+
 def put_off(database: Database, tenant: Tenant, key: str) -> datetime:
     """Before when a retry of what has no breaker, ``queue:documents`` for one, may not run: it has a budget, too."""
     now = database.clock.now()
