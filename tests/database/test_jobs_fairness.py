@@ -11,11 +11,12 @@ from billwright.intake import pressure
 from billwright.intake.errors import IntakeFullError
 from billwright.intake.jobs import handlers as intake_handlers
 from billwright.intake.store_messages import store_messages
+from billwright.jobs import queries
 from billwright.jobs.claim import claim
 from billwright.jobs.drain import drain
 from billwright.jobs.enqueue import enqueue
 from billwright.jobs.handlers import Handler, Handlers, Job
-from billwright.jobs.plans import PLANS, STANDARD, plan_of
+from billwright.jobs.plans import FRESH, PLANS, STANDARD, plan_of
 from billwright.jobs.tables import JobRow
 from billwright.jobs.work import do_lease
 from billwright.kernel.actor import SYSTEM
@@ -91,11 +92,27 @@ def test_a_round_is_shared_by_weight(database: Database, make_tenant: MakeTenant
 def test_no_tenant_has_more_under_way_than_its_plan_allows(database: Database, make_tenant: MakeTenant) -> None:
     tenant = make_tenant("Busy")
     write(database, tenant, 60)
-    first = claim(database, ONE_BY_ONE, queues=["webhooks"])
+    leases = claim(database, ONE_BY_ONE, queues=["webhooks"])
+    assert leased(database, tenant) == {"Busy": FRESH * STANDARD.leases}  # at once, as nothing was under way
+    for number, lease in enumerate(leases, start=1):
+        assert claim(database, ONE_BY_ONE, queues=["webhooks"]) == []
+        if number > (FRESH - 1) * STANDARD.leases:
+            break
+        do_lease(database, ONE_BY_ONE, lease.id)
     assert leased(database, tenant) == {"Busy": STANDARD.leases}
-    assert claim(database, ONE_BY_ONE, queues=["webhooks"]) == []
-    do_lease(database, ONE_BY_ONE, first[0].id)
+    do_lease(database, ONE_BY_ONE, leases[-1].id)
     assert len(claim(database, ONE_BY_ONE, queues=["webhooks"])) == 1
+
+
+def test_what_finds_no_room_is_not_locked(database: Database, make_tenant: MakeTenant) -> None:
+    tenant = make_tenant("Busy")
+    write(database, tenant, 60)
+    out = [queries.Out("webhooks", tenant.id, KIND, jobs=1, leases=STANDARD.leases - 3, suspects=0)]
+    asked = queries.Asked(
+        kinds=[KIND], sizes=ONE_BY_ONE.sizes, per_tenant=100, out=out, queues=["webhooks"], tenant_id=tenant.id
+    )
+    with control_transaction(database, SYSTEM) as tx:
+        assert len(queries.due_jobs(tx.session, tx.now, asked)) == 3
 
 
 def test_a_kind_may_ask_for_less(database: Database, make_tenant: MakeTenant) -> None:

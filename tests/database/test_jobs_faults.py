@@ -153,7 +153,7 @@ def test_the_lease_round_never_scans_the_whole_table(database: Database, tenant:
         tx.session.execute(insert(JobRow), done + waiting)
     with database.owner_engine.begin() as connection:
         connection.execute(text("ANALYZE control.job"))
-        parameters = queries.due_parameters(now, per_tenant=100, kinds=["billing.try"])
+        parameters = queries.Asked(kinds=["billing.try"], sizes={"billing": 100}, per_tenant=100).parameters(now)
         expiring = {"now": now, "silent_max": queries.SILENT_MAX}
         plan = "\n".join(connection.execute(text(f"EXPLAIN {queries.DUE.text}"), parameters).scalars())
         expiry = "\n".join(connection.execute(text(f"EXPLAIN {queries.EXPIRED.text}"), expiring).scalars())

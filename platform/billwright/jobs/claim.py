@@ -1,7 +1,7 @@
 """A lease round: what is due, grouped into leases of one tenant and kind."""
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -11,14 +11,14 @@ from sqlalchemy import func, select
 
 from billwright.jobs import queries
 from billwright.jobs.handlers import Handler, Handlers
-from billwright.jobs.plans import plan_of
+from billwright.jobs.plans import FRESH, plan_of
 from billwright.kernel.actor import SYSTEM
 from billwright.kernel.clock import OffsetClock, SystemClock
 from billwright.kernel.ids import new_id
 from billwright.tenancy.database import Database
 from billwright.tenancy.transaction import ControlTx, control_transaction
 
-PER_TENANT: Final = 100  # jobs of one tenant and queue per round (K in the design), times its plan's weight
+PER_TENANT: Final = 200  # jobs of one tenant and queue per round (K in the design), times its plan's weight
 OUT_MAX: Final = 400  # leases under way per queue; the rest waits in PostgreSQL, where it is safe and fair
 # Leases under way of one tenant and batched kind. While two are being done, what comes in the meantime gathers to one
 # larger batch instead of many small ones: under load the cost per job falls by itself.
@@ -48,11 +48,18 @@ def claim(
 ) -> list[Lease]:
     """Lease what is due and return the leases; an empty list when there is nothing to do."""
     with control_transaction(database, SYSTEM) as tx:
-        room = _Room(out_max, queries.leases_out(tx.session))
+        out = queries.leases_out(tx.session)
+        room = _Room(out_max, out)
         now = lease_now(tx)
-        due = queries.due_jobs(
-            tx.session, now, per_tenant=per_tenant, kinds=handlers.by_kind, queues=queues, tenant_id=tenant_id
+        asked = queries.Asked(
+            kinds=handlers.by_kind,
+            sizes=handlers.sizes,
+            per_tenant=per_tenant,
+            out=out,
+            queues=room.open_queues(handlers.queues if queues is None else queues),
+            tenant_id=tenant_id,
         )
+        due = queries.due_jobs(tx.session, now, asked)
         groups: dict[tuple[UUID, str, bool], list[list[queries.DueJob]]] = defaultdict(list)
         for job in due:
             handler = handlers.by_kind[job.kind]
@@ -88,6 +95,10 @@ class _Room:
             self._tenants[each.tenant_id, each.queue] += each.leases
             self._kinds[each.tenant_id, each.kind, False] += each.leases - each.suspects
             self._kinds[each.tenant_id, each.kind, True] += each.suspects
+        self._busy = frozenset(self._tenants)
+
+    def open_queues(self, queues: Collection[str]) -> list[str]:
+        return [queue for queue in queues if self._queues[queue] < self._out_max]
 
     def take(self, job: queries.DueJob, handler: Handler, *, alone: bool) -> bool:
         """Whether there is room for one more lease; it is taken then. ``alone``: for a job that is tried by itself."""
@@ -95,7 +106,7 @@ class _Room:
         leases_max = SUSPECTS_OUT_MAX if alone else leases_max
         if (
             self._queues[job.queue] >= self._out_max
-            or self._tenants[job.tenant_id, job.queue] >= plan_of(job.plan).leases
+            or self._tenants[job.tenant_id, job.queue] >= plan_of(job.plan).leases * self._burst(job)
             or (leases_max is not None and self._kinds[job.tenant_id, job.kind, alone] >= leases_max)
         ):
             return False
@@ -103,6 +114,9 @@ class _Room:
         self._tenants[job.tenant_id, job.queue] += 1
         self._kinds[job.tenant_id, job.kind, alone] += 1
         return True
+
+    def _burst(self, job: queries.DueJob) -> int:
+        return 1 if (job.tenant_id, job.queue) in self._busy else FRESH
 
 
 def lease_now(tx: ControlTx) -> datetime:

@@ -74,5 +74,14 @@ class Handlers:
         return Handlers.of(*(replace(each, tracing=tracing) for each in self.by_kind.values()))
 
     @property
+    def sizes(self) -> dict[str, int]:
+        """Queue to the largest batch of its kinds."""
+        found: dict[str, int] = {}
+        for handler in self.by_kind.values():
+            queue = handler.kind.partition(".")[0]
+            found[queue] = max(found.get(queue, 1), handler.batch_max)
+        return found
+
+    @property
     def queues(self) -> frozenset[str]:
         return frozenset(kind.partition(".")[0] for kind in self.by_kind)

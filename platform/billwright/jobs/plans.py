@@ -22,6 +22,9 @@ class Plan:
         return cls(weight=weight, leases=8 * weight, intake_jobs=5_000 * weight)
 
 
+# Who has nothing under way in a queue may take so many times its leases at once: a few jobs that come together are not cut
+# in two rounds beside somebody's backlog, which has its own under way all the time.
+FRESH: Final = 2
 STANDARD: Final = Plan.of_weight(1)
 PLANS: Final[Mapping[str, Plan]] = {
     "standard": STANDARD, "business": Plan.of_weight(2), "enterprise": Plan.of_weight(4),

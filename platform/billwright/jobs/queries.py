@@ -1,6 +1,7 @@
 """Job statements. Raw SQL, because the fair scan needs a recursive skip scan and SKIP LOCKED inside a lateral join."""
 
-from collections.abc import Collection, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -11,15 +12,15 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from billwright.jobs.handlers import Job
-from billwright.jobs.plans import PLANS
+from billwright.jobs.plans import FRESH, PLANS, STANDARD
 from billwright.kernel.errors import NotFoundError
 from billwright.tenancy.transaction import Tenant
 
 # One index probe per (queue, tenant) that has waiting jobs, then at most K of each: a tenant's backlog of any length
-# costs another tenant nothing. They take turns, as many at a time as their plan weighs: where a round has no room for all,
-# nobody's old backlog pushes another's only job out. Reads control.job by ix_job_due. A wish is due by its tenant's clock,
-# another try in real time: a sandbox clock that stands would never let it happen. Kinds that this version cannot do stay for
-# one that can.
+# costs another tenant nothing, and what finds no room is not even locked. They take turns, as many at a time as their
+# plan weighs: where a round has no room for all, nobody's old backlog pushes another's only job out. Reads control.job by
+# ix_job_due. A wish is due by its tenant's clock, another try in real time: a sandbox clock that stands would never let it
+# happen. Kinds that this version cannot do stay for one that can.
 DUE: Final = text(
     """
     WITH RECURSIVE line AS (
@@ -34,14 +35,22 @@ DUE: Final = text(
     SELECT due.id, due.tenant_id, due.kind, due.queue, tenant.plan, due.error_class IS NOT DISTINCT FROM 'lease' AS suspect
       FROM line
       JOIN control.tenant ON tenant.id = line.tenant_id AND tenant.state = 'active'
-      LEFT JOIN unnest(CAST(:plans AS text[]), CAST(:weights AS bigint[])) AS plan (name, weight) ON plan.name = tenant.plan
+      LEFT JOIN unnest(CAST(:plans AS text[]), CAST(:weights AS bigint[]), CAST(:plan_leases AS bigint[]))
+             AS plan (name, weight, leases) ON plan.name = tenant.plan
+      LEFT JOIN unnest(CAST(:out_tenants AS uuid[]), CAST(:out_queues AS text[]), CAST(:out_leases AS bigint[]))
+             AS under_way (tenant_id, queue, leases) ON under_way.tenant_id = line.tenant_id AND under_way.queue = line.queue
+      LEFT JOIN unnest(CAST(:sized_queues AS text[]), CAST(:sizes AS bigint[])) AS largest (queue, jobs)
+             ON largest.queue = line.queue
      CROSS JOIN LATERAL (
         SELECT id, tenant_id, kind, queue, priority, run_at, error_class FROM control.job
          WHERE state IN ('queued', 'retry') AND queue = line.queue AND tenant_id = line.tenant_id
            AND run_at <= greatest(tenant.clock_at, :now)
            AND run_at <= CASE state WHEN 'retry' THEN :now ELSE coalesce(tenant.clock_at, :now) END
            AND kind = ANY(CAST(:kinds AS text[]))
-         ORDER BY priority DESC, run_at LIMIT :per_tenant * coalesce(plan.weight, 1)
+         ORDER BY priority DESC, run_at LIMIT least(
+            :per_tenant * coalesce(plan.weight, 1),
+            greatest(coalesce(plan.leases, :standard_leases) * CASE WHEN under_way.leases IS NULL THEN :fresh ELSE 1 END
+                     - coalesce(under_way.leases, 0), 0) * coalesce(largest.jobs, 1))
          FOR UPDATE SKIP LOCKED) due
      WHERE (CAST(:queues AS text[]) IS NULL OR due.queue = ANY(CAST(:queues AS text[])))
        AND (CAST(:tenant AS uuid) IS NULL OR due.tenant_id = CAST(:tenant AS uuid))
@@ -152,41 +161,49 @@ class DueJob:
     suspect: bool
 
 
-def due_jobs(
-    session: Session,
-    now: datetime,
-    *,
-    per_tenant: int,
-    kinds: Collection[str],
-    queues: Sequence[str] | None = None,
-    tenant_id: UUID | None = None,
-) -> list[DueJob]:
-    """Lock and return what may run: at most ``per_tenant`` jobs of each tenant and queue, times its plan's weight.
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a round asks for. ``sizes``: the largest batch of each queue's kinds, of which ``per_tenant`` jobs of each tenant
+    and queue are looked at, times its plan's weight; ``out`` is what is under way.
+    """
+
+    kinds: Collection[str]
+    sizes: Mapping[str, int]
+    per_tenant: int
+    out: Sequence["Out"] = ()
+    queues: Sequence[str] | None = None
+    tenant_id: UUID | None = None
+
+    def parameters(self, now: datetime) -> dict[str, Any]:
+        """Of ``DUE``."""
+        under_way: Counter[tuple[UUID, str]] = Counter()
+        for each in self.out:
+            under_way[each.tenant_id, each.queue] += each.leases
+        return {
+            "now": now,
+            "per_tenant": self.per_tenant,
+            "kinds": sorted(self.kinds),
+            "queues": None if self.queues is None else list(self.queues),
+            "tenant": self.tenant_id,
+            "plans": list(PLANS),
+            "weights": [plan.weight for plan in PLANS.values()],
+            "plan_leases": [plan.leases for plan in PLANS.values()],
+            "standard_leases": STANDARD.leases,
+            "fresh": FRESH,
+            "out_tenants": [tenant_id for tenant_id, _ in under_way],
+            "out_queues": [queue for _, queue in under_way],
+            "out_leases": list(under_way.values()),
+            "sized_queues": list(self.sizes),
+            "sizes": list(self.sizes.values()),
+        }
+
+
+def due_jobs(session: Session, now: datetime, asked: Asked) -> list[DueJob]:
+    """Lock and return what may run and finds room by its tenant's plan.
 
     People's actions first, then tenants in turn, each oldest first.
     """
-    parameters = due_parameters(now, per_tenant=per_tenant, kinds=kinds, queues=queues, tenant_id=tenant_id)
-    return [DueJob(*row) for row in session.execute(DUE, parameters)]
-
-
-def due_parameters(
-    now: datetime,
-    *,
-    per_tenant: int,
-    kinds: Collection[str],
-    queues: Sequence[str] | None = None,
-    tenant_id: UUID | None = None,
-) -> dict[str, Any]:
-    """What ``DUE`` asks for."""
-    return {
-        "now": now,
-        "per_tenant": per_tenant,
-        "kinds": sorted(kinds),
-        "queues": list(queues) if queues else None,
-        "tenant": tenant_id,
-        "plans": list(PLANS),
-        "weights": [plan.weight for plan in PLANS.values()],
-    }
+    return [DueJob(*row) for row in session.execute(DUE, asked.parameters(now))]
 
 
 def lease(session: Session, now: datetime, grants: Sequence[tuple[UUID, UUID, datetime]]) -> None:
