@@ -124,15 +124,15 @@ def lease_now(tx: ControlTx) -> datetime:
 
     A clock that a test or an import brought stands for it.
     """
-    if by_database(tx):
+    if by_database(tx.database):
         moment: datetime = tx.session.execute(select(func.now())).scalar_one()
         return moment
     return tx.now
 
 
-def by_database(tx: ControlTx) -> bool:
+def by_database(database: Database) -> bool:
     """Whether leases go by the database's clock."""
-    return isinstance(tx.database.clock, SystemClock | OffsetClock)
+    return isinstance(database.clock, SystemClock | OffsetClock)
 
 
 def release_expired(database: Database) -> int:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import TextClause, text
+from sqlalchemy import Connection, TextClause, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -224,7 +224,7 @@ class Leased:
     moment: datetime
 
 
-def leased_jobs(session: Session, lease_id: UUID) -> Leased | None:
+def leased_jobs(session: Session | Connection, lease_id: UUID) -> Leased | None:
     """The jobs of one lease and their tenant; none when the lease was lost or done."""
     rows = session.execute(_LEASED, {"lease": lease_id}).all()
     if not rows:
@@ -256,7 +256,9 @@ def leased_jobs(session: Session, lease_id: UUID) -> Leased | None:
     return Leased(tenant, jobs, first.updated_at, first.leased_until, first.moment)
 
 
-def mark_done(session: Session, now: datetime, tenant_id: UUID, lease_id: UUID, ids: Sequence[UUID]) -> int:
+def mark_done(
+    session: Session | Connection, now: datetime, tenant_id: UUID, lease_id: UUID, ids: Sequence[UUID]
+) -> int:
     """Finish jobs and resolve older dead ones of the same key; return how many were still ours."""
     parameters = {"now": now, "lease": lease_id, "ids": list(ids), "tenant": tenant_id}
     return int(session.execute(_DONE, parameters).scalar_one())

@@ -5,7 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 import structlog
-from sqlalchemy import update
+from sqlalchemy import Connection, update
 
 from billwright.jobs import queries
 from billwright.jobs.breaker import NOT_ANSWERED, Breaker, Systems, put_off, systems_of
@@ -17,7 +17,7 @@ from billwright.jobs.tables import JobRow
 from billwright.kernel import tracing
 from billwright.kernel.actor import SYSTEM
 from billwright.tenancy.database import Database
-from billwright.tenancy.transaction import ControlTx, Tenant, control_transaction, transaction
+from billwright.tenancy.transaction import Tenant, control_statements, control_transaction, transaction
 
 log = structlog.get_logger("billwright.jobs")
 
@@ -36,11 +36,11 @@ class LeaseLostError(Exception):
 
 def do_lease(database: Database, handlers: Handlers, lease_id: UUID) -> int:
     """Do all jobs of a lease; return how many were done. Failures are judged and recorded, never raised."""
-    with control_transaction(database, SYSTEM) as tx:
-        leased = queries.leased_jobs(tx.session, lease_id)
+    with control_statements(database) as connection:
+        leased = queries.leased_jobs(connection, lease_id)
         if leased is None:
             return 0
-        _renew(tx, lease_id, leased)
+        _renew(database, connection, lease_id, leased)
     tenant, jobs = leased.tenant, leased.jobs
     if tenant.state != "active":
         with control_transaction(database, SYSTEM) as tx:
@@ -55,13 +55,13 @@ def do_lease(database: Database, handlers: Handlers, lease_id: UUID) -> int:
     return sum(_attempt(database, tenant, handler, lease_id, [job]) for job in jobs)
 
 
-def _renew(tx: ControlTx, lease_id: UUID, leased: queries.Leased) -> None:
+def _renew(database: Database, connection: Connection, lease_id: UUID, leased: queries.Leased) -> None:
     """A lease that waited for a worker longer than half its length begins anew, lest it expire during the work."""
-    now = leased.moment if by_database(tx) else tx.now
+    now = leased.moment if by_database(database) else database.clock.now()
     length = leased.until - leased.since
     if now - leased.since > length / 2:
         ours = (JobRow.lease_id == lease_id, JobRow.state == "leased")
-        tx.session.execute(update(JobRow).where(*ours).values(leased_until=now + length, updated_at=now))
+        connection.execute(update(JobRow).where(*ours).values(leased_until=now + length, updated_at=now))
 
 
 @in_span
@@ -80,8 +80,8 @@ def _attempt(
     try:
         if handler.outside is not None:
             _act(database, tenant, handler, jobs[0], systems or {})
-            with control_transaction(database, SYSTEM) as tx:
-                done = queries.mark_done(tx.session, tx.now, tenant.id, lease_id, ids)
+            with control_statements(database) as connection:
+                done = queries.mark_done(connection, database.clock.now(), tenant.id, lease_id, ids)
             if done != len(ids):  # the act stands, and whoever has the job now finds it done: handlers look first
                 raise LeaseLostError(str(lease_id))
         else:

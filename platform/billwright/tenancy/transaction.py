@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 from sqlalchemy.orm import Session
 
 from billwright.kernel import tracing
@@ -101,3 +101,13 @@ def control_transaction(database: Database, actor: Actor, *, trace_id: str | Non
 
 def _trace(given: str | None) -> str:
     return given or tracing.trace_id() or tracing.new_trace_id()
+
+
+@contextmanager
+def control_statements(database: Database) -> Iterator[Connection]:
+    """The control plane as the application role, each statement a transaction of its own: a third of the round trips.
+
+    For what is right by itself: a read of one moment, or one guarded write.
+    """
+    with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        yield connection
