@@ -20,13 +20,15 @@ def _may(words: str, *more: frozenset[str]) -> frozenset[str]:
 
 
 TENANT_ROLES: Final[dict[str, frozenset[str]]] = {
-    "project_operations": _may("message:write exception:mend waiver:request", _READS, _OWN_TOKENS),
+    "project_operations": _may("message:write message:correct exception:mend waiver:request", _READS, _OWN_TOKENS),
     "contract_administrator": _may(
-        "message:write contract:write exception:mend exception:assign waiver:request", _READS, _OWN_TOKENS
+        "message:write message:correct message:decide contract:write exception:mend exception:assign waiver:request",
+        _READS,
+        _OWN_TOKENS,
     ),
     "billing_clerk": _may(
-        "message:write message:retry item:hold invoice:write invoice:submit invoice:issue exception:mend exception:assign "
-        "posting:retry delivery:retry payment:write dispute:write waiver:request",
+        "message:write message:retry message:correct message:decide item:hold invoice:write invoice:submit invoice:issue "
+        "exception:mend exception:assign posting:retry delivery:retry payment:write dispute:write waiver:request",
         _READS,
         _OWN_TOKENS,
     ),
@@ -36,7 +38,8 @@ TENANT_ROLES: Final[dict[str, frozenset[str]]] = {
     ),
     "collector": _may("payment:write dispute:write promise:write reminder:send", _READS, _OWN_TOKENS),
     "integration_administrator": _may(
-        "message:write message:retry message:replay connection:write posting:retry delivery:retry payment:write job:retry",
+        "message:write message:retry message:correct message:decide message:replay connection:write posting:retry "
+        "delivery:retry payment:write job:retry",
         _READS,
         _OWN_TOKENS,
     ),
@@ -68,7 +71,9 @@ APPROVING: Final = frozenset({"invoice:approve_manager", "invoice:approve_financ
 GRANTABLE_ROLES: Final = frozenset(TENANT_ROLES) - {"tenant_administrator"}
 """What partner staff may be for a while; an administrator could make users that outlive the grant."""
 
-_MAKING: Final = frozenset({"message:write", "contract:write", "invoice:write", "invoice:submit"})
+_MAKING: Final = frozenset(
+    {"message:write", "message:correct", "message:decide", "contract:write", "invoice:write", "invoice:submit"}
+)
 _CONFIGURING: Final = frozenset({"configuration:write", "connection:write", "user:write"})
 TOXIC_PAIRS: Final = (
     ("make what is billed", _MAKING, "approve it", APPROVING),

@@ -1,38 +1,24 @@
 """Stored messages into canonical rows: a whole batch at once; what cannot be mapped is held with a reason."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
-from typing import Final
 from uuid import UUID
 
-import msgspec
-from sqlalchemy import Text, Uuid, column, update
 from sqlalchemy.exc import DataError, IntegrityError
 
 from billwright.audit.record import record
 from billwright.canon.apply import apply_objects
 from billwright.canon.incoming import Incoming
+from billwright.intake.hold_messages import (
+    OLDER,
+    Outcome,
+    keep_on_desk,
+    resolve_older,
+    supersede_known,
+    write_outcomes,
+)
 from billwright.intake.mapping import Connectors, Held, Mapped, Stored, load_messages, map_messages
 from billwright.intake.tables import SourceMessageRow
-from billwright.tenancy.recordset import parameters, recordset, table_of
 from billwright.tenancy.transaction import Tx
-
-OLDER: Final = "Something newer about the same object is known already; an older message never wins."
-
-
-class Outcome(msgspec.Struct, frozen=True, kw_only=True):
-    """The new state of one message."""
-
-    id: UUID
-    state: str
-    reason: str | None = None
-    field: str | None = None
-
-
-_TABLE: Final = table_of(SourceMessageRow)
-_OUTCOMES: Final = recordset(
-    [column("id", Uuid()), column("state", Text()), column("reason", Text()), column("field", Text())], name="outcome"
-)
 
 
 def apply_stored(
@@ -57,12 +43,16 @@ def apply_mapped(tx: Tx, messages: Sequence[Stored], mapped: Sequence[Mapped]) -
     """Write the objects of ``mapped`` (one entry per message) and the messages' new states."""
     batch = [(message, each) for message, each in zip(messages, mapped, strict=True) if not isinstance(each, Held)]
     held = [
-        Outcome(id=message.id, state="held", reason=each.reason, field=each.field)
+        Outcome(id=message.id, state="held", reason=each.reason, field=each.field, why=each.why)
         for message, each in zip(messages, mapped, strict=True)
         if isinstance(each, Held)
     ]
-    outcomes = [*held, *_apply_together(tx, batch)]
-    _write(tx, outcomes, tx.now)
+    done = _apply_together(tx, batch)
+    outcomes = [*supersede_known(tx, messages, held), *done]
+    write_outcomes(tx, outcomes)
+    keep_on_desk(tx, messages, outcomes)
+    known = {each.id for each in done if each.state != "held"}
+    resolve_older(tx, [item for message, objects in batch if message.id in known for item in objects])
     return outcomes
 
 
@@ -75,7 +65,7 @@ def _apply_together(tx: Tx, batch: Sequence[tuple[Stored, Sequence[Incoming]]]) 
         if len(batch) == 1:
             reason = "The database cannot hold a value of this message; correct it at the source and send it anew."
             detail = str(error.orig).partition("\n")[0][:200]
-            return [Outcome(id=batch[0][0].id, state="held", reason=f"{reason} ({detail})")]
+            return [Outcome(id=batch[0][0].id, state="held", reason=f"{reason} ({detail})", why="wrong_content")]
     return [outcome for single in batch for outcome in _apply_together(tx, [single])]
 
 
@@ -90,18 +80,6 @@ def _apply(tx: Tx, batch: Sequence[tuple[Stored, Sequence[Incoming]]]) -> list[O
         state, reason = ("superseded", OLDER) if old else ("applied", None)
         outcomes.append(Outcome(id=message.id, state=state, reason=reason))
     return outcomes
-
-
-_UPDATE: Final = (
-    update(_TABLE)
-    .where(_TABLE.c.id == _OUTCOMES.c.id)
-    .values(state=_OUTCOMES.c.state, reason=_OUTCOMES.c.reason, field=_OUTCOMES.c.field)
-)
-
-
-def _write(tx: Tx, outcomes: Sequence[Outcome], now: datetime) -> None:
-    if outcomes:
-        tx.session.execute(_UPDATE.values(applied_at=now), parameters(outcomes))
 
 
 def count_states(outcomes: Sequence[Outcome]) -> Mapping[str, int]:

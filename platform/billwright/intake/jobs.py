@@ -1,4 +1,4 @@
-"""What the workers do for intake: apply stored messages, try held ones again."""
+"""What the workers do for intake: apply stored messages, try held ones again, see whether one resolved by itself."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -8,6 +8,7 @@ from uuid import UUID
 from billwright.extension.loading import available_connectors
 from billwright.intake.apply_messages import apply_stored
 from billwright.intake.drop_folder import take_drops, tenants_with_drops
+from billwright.intake.hold_messages import LOOK_AGAIN, look_at_held
 from billwright.intake.mapping import Connectors
 from billwright.jobs.enqueue import enqueue
 from billwright.jobs.handlers import Handler, Job
@@ -25,7 +26,9 @@ SUBSCRIBED_INLINE: Final[Mapping[type[DomainEvent], Sequence[Callable[[Any, Any]
 
 
 def handlers(connectors: Connectors | None = None) -> list[Handler]:
-    """``intake.apply`` and ``intake.retry_held``, both with payload ``message_ids``. Default: all installed connectors."""
+    """``intake.apply``, ``intake.retry_held``, ``intake.look_at_held``, all with ``message_ids``. Default: all installed
+    connectors.
+    """
     known = available_connectors() if connectors is None else connectors
 
     def apply(tx: Tx, jobs: Sequence[Job]) -> None:
@@ -34,7 +37,11 @@ def handlers(connectors: Connectors | None = None) -> list[Handler]:
     def retry_held(tx: Tx, jobs: Sequence[Job]) -> None:
         apply_stored(tx, _message_ids(jobs), known, states=("held", "received"))
 
+    def look_again(tx: Tx, jobs: Sequence[Job]) -> None:
+        look_at_held(tx, _message_ids(jobs))
+
     return [
+        Handler(kind=LOOK_AGAIN, in_transaction=look_again, batch_max=20),
         Handler(kind="intake.apply", in_transaction=apply, batch_max=20),
         Handler(kind="intake.retry_held", in_transaction=retry_held, batch_max=20),
     ]

@@ -2,9 +2,9 @@
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, Literal, get_args
 from uuid import UUID
 
 import msgspec
@@ -16,8 +16,8 @@ from billwright.extension.canonical import Canonical, Order, SourceMessage
 from billwright.extension.connectors import MappingError, Source, UnknownTypeError
 from billwright.extension.message_types import MessageTypes, VersionUnknownError
 from billwright.intake.envelope import RefusedError
-from billwright.intake.native import decode_native, is_native, undeclared_unit, unknown_reason
-from billwright.intake.tables import ConnectionRow, SourceMessageRow
+from billwright.intake.native import NATIVE_TYPES, decode_native, is_native, undeclared_unit, unknown_reason
+from billwright.intake.tables import ConnectionRow, CorrectionDecisionRow, MessageCorrectionRow, SourceMessageRow
 from billwright.kernel.errors import InputInvalidError, SettingsInvalidError
 from billwright.tenancy.transaction import Tx
 
@@ -26,10 +26,19 @@ Connectors = Mapping[str, Any]
 
 LOG: Final = logging.getLogger(__name__)
 
+Why = Literal["no_mapping", "unknown_version", "wrong_content", "mapping_failed", "connection"]
+"""Why a message is held: nothing reads its type, or its version; its content is wrong; the mapping broke; or the settings
+of its connection do not fit."""
+WHYS: Final[tuple[Why, ...]] = get_args(Why)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stored:
-    """A stored message as the mapping needs it; ``data`` is JSON text with every digit that was sent."""
+    """A stored message as the mapping needs it; ``data`` is JSON text with every digit that was sent.
+
+    Where a correction was approved, ``type`` and ``data`` are the correction's, and ``corrected_by`` are who approved and who
+    proposed it.
+    """
 
     id: UUID
     connection_id: UUID | None
@@ -43,6 +52,8 @@ class Stored:
     person_id: UUID | None
     state: str
     received_at: datetime
+    correction_id: UUID | None = None
+    corrected_by: tuple[UUID, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,22 +62,50 @@ class Held:
 
     reason: str
     field: str | None = None
+    why: Why = "wrong_content"
 
 
 Mapped = Sequence[Incoming] | Held
 
 _NO_TYPES: Final = MessageTypes(())
-_NAMES: Final = tuple(name for name in Stored.__slots__ if name != "data")
+_NAMES: Final = tuple(name for name in Stored.__slots__ if name not in {"data", "corrected_by"})
 
 
 def load_messages(tx: Tx, *where: ColumnElement[bool], lock: bool = False, limit: int | None = None) -> list[Stored]:
-    """Messages in the order of their identifiers (of arrival); ``lock`` keeps them for this transaction."""
+    """Messages in the order of their identifiers (of arrival); ``lock`` keeps them for this transaction.
+
+    One statement, and one more if any of them was corrected.
+    """
     columns = [getattr(SourceMessageRow, name) for name in _NAMES]
     query = select(cast(SourceMessageRow.data, Text).label("data"), *columns)
     query = query.where(*where).order_by(SourceMessageRow.id).limit(limit)
     if lock:
         query = query.with_for_update()
-    return [Stored(**row._mapping) for row in tx.session.execute(query)]
+    return _corrected(tx, [Stored(**row._mapping) for row in tx.session.execute(query)])
+
+
+def _corrected(tx: Tx, messages: list[Stored]) -> list[Stored]:
+    wanted = [each.correction_id for each in messages if each.correction_id is not None]
+    if not wanted:
+        return messages
+    row, decision = MessageCorrectionRow, CorrectionDecisionRow
+    query = (
+        select(row.id, row.type, cast(row.data, Text).label("data"), row.proposed_by, decision.decided_by)
+        .join(decision, decision.correction_id == row.id)
+        .where(row.id.in_(wanted))
+    )
+    known = {each.id: each for each in tx.session.execute(query)}
+    return [
+        message
+        if message.correction_id is None
+        else replace(
+            message,
+            type=known[message.correction_id].type,
+            data=known[message.correction_id].data,
+            corrected_by=(known[message.correction_id].decided_by, known[message.correction_id].proposed_by),
+        )
+        for message in messages
+    ]
 
 
 def map_messages(tx: Tx, messages: Sequence[Stored], connectors: Connectors) -> list[Mapped]:
@@ -110,6 +149,8 @@ def _mapper(name: str, connector_name: str, raw: Mapping[str, Any], connectors: 
 def _map_one(tx: Tx, message: Stored, mappers: Mapping[UUID, _Mapper]) -> Mapped:
     try:
         objects = _objects(tx, message, mappers)
+    except _UnusableError as error:
+        return Held(reason=str(error), why="connection")
     except RefusedError as error:
         return Held(reason=str(error), field=error.field)
     except MappingError as error:
@@ -117,19 +158,36 @@ def _map_one(tx: Tx, message: Stored, mappers: Mapping[UUID, _Mapper]) -> Mapped
     except InputInvalidError as error:
         return Held(reason=str(error), field=str(error.facts.get("field")))
     except VersionUnknownError as error:
-        return Held(reason=str(error), field="type")
+        return Held(reason=str(error), field="type", why="unknown_version")
     except UnknownTypeError as error:
-        return Held(reason=str(error) or unknown_reason(message.type), field="type")
+        return Held(reason=str(error) or unknown_reason(message.type), field="type", why=_unknown(message.type))
     except Exception as error:  # a third party's mapping may fail in any way; it must not take others with it
         LOG.exception("mapping failed for message %s of type %s", message.id, message.type)
         name = type(error).__name__
-        return Held(reason=f"The mapping of {message.type!r} failed ({name}); its maker has to mend it, then retry.")
+        reason = f"The mapping of {message.type!r} failed ({name}); its maker has to mend it, then retry."
+        return Held(reason=reason, why="mapping_failed")
     order = Order(time=message.time, sequence=message.sequence)
     key = f"{message.message_id} {message.source}"
+    # Whoever sent it stays known as a maker of the fact beside the two who corrected it; the last one counts as its maker.
+    people = [message.person_id, *message.corrected_by]
     return [
-        Incoming(object=item, message_id=message.id, order=order, key=key, person_id=message.person_id)
+        Incoming(object=item, message_id=message.id, order=order, key=key, person_id=person)
+        for person in people
         for item in objects
     ]
+
+
+class _UnusableError(Exception):
+    """The settings of the message's connection do not fit its connector."""
+
+
+def _unknown(event_type: str) -> Why:
+    """Whether only the version of a type of ours is unknown."""
+    try:
+        NATIVE_TYPES.find(event_type)
+    except VersionUnknownError:
+        return "unknown_version"
+    return "no_mapping"
 
 
 def _objects(tx: Tx, message: Stored, mappers: Mapping[UUID, _Mapper]) -> Sequence[Canonical]:
@@ -142,7 +200,7 @@ def _objects(tx: Tx, message: Stored, mappers: Mapping[UUID, _Mapper]) -> Sequen
         return [item]
     mapper = mappers.get(message.connection_id) if message.connection_id is not None else None
     if mapper is not None and mapper.problem:
-        raise RefusedError(mapper.problem, field=None)
+        raise _UnusableError(mapper.problem)
     if mapper is None or mapper.connector is None or mapper.settings is None:
         raise UnknownTypeError(unknown_reason(message.type))
     stepped_type, data = mapper.types.step_up(message.type, data)

@@ -52,6 +52,7 @@ PREFIXES: Final = frozenset(
         "led",
         "whk",
         "wvr",
+        "cor",
         "run",
     ]
 )
