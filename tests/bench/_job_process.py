@@ -10,7 +10,8 @@ from collections.abc import Sequence
 
 from bench import _harness as harness
 from billwright.cli.processes import settings_with_servers, stop_on_signals
-from billwright.jobs.broker import declare_actor, dispatch, make_broker, work
+from billwright.jobs.broker import declare_actor, dispatch, work
+from billwright.jobs.brokers.choose import make_broker
 from billwright.jobs.handlers import QUEUES, Handler, Handlers, Job
 from billwright.tenancy.transaction import Tenant, Tx
 from billwright.web.composition import database_of
@@ -37,12 +38,12 @@ HANDLERS = Handlers.of(
 def main() -> None:
     settings = settings_with_servers()
     stop, database = stop_on_signals(), database_of(settings)
-    assert settings.redis_url is not None
+    assert settings.broker is not None
     if sys.argv[1] == "dispatcher":
-        dispatch(database, HANDLERS, make_broker(settings.redis_url, QUEUES), stop)
+        dispatch(database, HANDLERS, make_broker(settings.broker, QUEUES), stop)
     else:
         queues = ["billing", "webhooks"]
-        broker = make_broker(settings.redis_url, queues)
+        broker = make_broker(settings.broker, queues)
         declare_actor(broker, database, HANDLERS, stop)
         work(broker, queues, int(sys.argv[2]), stop)
     database.close()

@@ -4,12 +4,11 @@ import threading
 from collections.abc import Iterator, Sequence
 
 import pytest
-from dramatiq.brokers.redis import RedisBroker
 from dramatiq.errors import ConnectionClosed
 from redis import RedisError
 
-from billwright.jobs.bells import DISPATCHER, RINGS_MAX, BellConsumer, bell_key, ring, wait_for_bell
-from billwright.jobs.broker import declare_actor, dispatch_once, make_broker, waker, work
+from billwright.jobs.broker import declare_actor, dispatch_once, waker, work
+from billwright.jobs.brokers.on_redis import DISPATCHER, RINGS_MAX, BellBroker, BellConsumer
 from billwright.jobs.enqueue import enqueue
 from billwright.jobs.handlers import Handler, Handlers, Job
 from billwright.kernel.actor import SYSTEM
@@ -23,16 +22,16 @@ NOWHERE = "redis://127.0.0.1:1/0"
 
 
 @pytest.fixture
-def broker(redis_url: str) -> Iterator[RedisBroker]:
-    made = make_broker(redis_url, [QUEUE])
+def broker(redis_url: str) -> Iterator[BellBroker]:
+    made = BellBroker(redis_url, [QUEUE])
     made.client.flushdb()
     yield made
     made.close()
     made.client.close()
 
 
-def rings(broker: RedisBroker, name: str) -> int:
-    return int(broker.client.llen(bell_key(broker, name)))
+def rings(broker: BellBroker, name: str) -> int:
+    return int(broker.client.llen(broker.bell_key(name)))
 
 
 def write(database: Database, tenant: Tenant, *keys: str) -> None:
@@ -47,44 +46,44 @@ def nothing(_tx: Tx, _jobs: Sequence[Job]) -> None:
 HANDLERS = Handlers.of(Handler(kind="billing.ring", in_transaction=nothing))
 
 
-def test_a_ring_wakes_one_who_waits_and_is_heard_once(broker: RedisBroker) -> None:
+def test_a_ring_wakes_one_who_waits_and_is_heard_once(broker: BellBroker) -> None:
     heard: list[bool] = []
-    waiting = threading.Thread(target=lambda: heard.append(wait_for_bell(broker, QUEUE, LONG_S)))
+    waiting = threading.Thread(target=lambda: heard.append(broker.wait_for(QUEUE, LONG_S)))
     waiting.start()
-    ring(broker, QUEUE)
+    broker.ring_for(QUEUE)
     waiting.join()
     assert heard == [True]
-    assert not wait_for_bell(broker, QUEUE, 0.01)
+    assert not broker.wait_for(QUEUE, 0.01)
 
 
-def test_rings_that_nobody_heard_do_not_pile_up(broker: RedisBroker) -> None:
+def test_rings_that_nobody_heard_do_not_pile_up(broker: BellBroker) -> None:
     for _ in range(RINGS_MAX * 3):
-        ring(broker, DISPATCHER)
+        broker.ring()
     assert rings(broker, DISPATCHER) == RINGS_MAX
 
 
-def test_a_lease_handed_out_rings_its_queue(database: Database, tenant: Tenant, broker: RedisBroker) -> None:
+def test_a_lease_handed_out_rings_its_queue(database: Database, tenant: Tenant, broker: BellBroker) -> None:
     write(database, tenant, "a", "b")
     assert dispatch_once(database, HANDLERS, broker) == 2
     assert rings(broker, QUEUE) == 2
 
 
-def test_a_lease_done_rings_the_dispatcher(database: Database, tenant: Tenant, broker: RedisBroker) -> None:
+def test_a_lease_done_rings_the_dispatcher(database: Database, tenant: Tenant, broker: BellBroker) -> None:
     stop = threading.Event()
     declare_actor(broker, database, HANDLERS, stop)
     worker = threading.Thread(target=work, args=(broker, [QUEUE], 1, stop))
     worker.start()
     try:
-        assert not wait_for_bell(broker, DISPATCHER, 0.01)
+        assert not broker.wait_for(DISPATCHER, 0.01)
         write(database, tenant, "a")
         dispatch_once(database, HANDLERS, broker)
-        assert wait_for_bell(broker, DISPATCHER, LONG_S)
+        assert broker.wait_for(DISPATCHER, LONG_S)
     finally:
         stop.set()
         worker.join()
 
 
-def test_an_idle_consumer_wakes_by_the_bell(database: Database, tenant: Tenant, broker: RedisBroker) -> None:
+def test_an_idle_consumer_wakes_by_the_bell(database: Database, tenant: Tenant, broker: BellBroker) -> None:
     consumer = BellConsumer(broker, QUEUE, 1, int(LONG_S * 1000))
     found: list[object] = []
     looking = threading.Thread(target=lambda: found.extend((next(consumer), next(consumer))))
@@ -95,7 +94,7 @@ def test_an_idle_consumer_wakes_by_the_bell(database: Database, tenant: Tenant, 
     assert any(each is not None for each in found)
 
 
-def test_a_full_consumer_leaves_the_bell_to_others(database: Database, tenant: Tenant, broker: RedisBroker) -> None:
+def test_a_full_consumer_leaves_the_bell_to_others(database: Database, tenant: Tenant, broker: BellBroker) -> None:
     consumer = BellConsumer(broker, QUEUE, 1, int(LONG_S * 1000))
     write(database, tenant, "a", "b")
     dispatch_once(database, HANDLERS, broker)
@@ -105,22 +104,22 @@ def test_a_full_consumer_leaves_the_bell_to_others(database: Database, tenant: T
 
 
 def test_while_redis_is_away_ringing_is_no_error_and_waiting_says_so() -> None:
-    away = make_broker(NOWHERE, [QUEUE])
-    ring(away, DISPATCHER)
+    away = BellBroker(NOWHERE, [QUEUE])
+    away.ring()
     with pytest.raises(RedisError):
-        wait_for_bell(away, DISPATCHER, LONG_S)
+        away.wait_for(DISPATCHER, LONG_S)
     with pytest.raises(ConnectionClosed):
         next(BellConsumer(away, QUEUE, 1, 1))
     away.client.close()
 
 
-def test_a_process_that_is_no_worker_can_ring(broker: RedisBroker, redis_url: str) -> None:
+def test_a_process_that_is_no_worker_can_ring(broker: BellBroker, redis_url: str) -> None:
     waker(redis_url)()
     assert rings(broker, DISPATCHER) == 1
 
 
 def test_who_writes_jobs_rings_after_the_commit_and_not_before(
-    database: Database, tenant: Tenant, broker: RedisBroker
+    database: Database, tenant: Tenant, broker: BellBroker
 ) -> None:
     rung: list[int] = []
     waking = database.waking(lambda: rung.append(rings(broker, DISPATCHER)))

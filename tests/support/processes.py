@@ -11,11 +11,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 import psycopg
-import redis
 from psycopg.sql import SQL, Identifier
 from sqlalchemy import func, select
 
@@ -23,7 +22,6 @@ from billwright.billing.tables import InvoiceRow
 from billwright.insight.invariants import check_invariants
 from billwright.intake.store_messages import store_messages
 from billwright.jobs.drain import drain
-from billwright.jobs.handlers import QUEUES
 from billwright.jobs.tables import JobRow
 from billwright.kernel.actor import SYSTEM
 from billwright.kernel.ids import new_id
@@ -59,21 +57,24 @@ def until(done: Callable[[], bool], what: str | Callable[[], str], within_s: flo
 
 @dataclass
 class Processes:
-    """``billwright`` commands on one database and one Redis; their output is kept for the day a test fails."""
+    """``billwright`` commands on one database and one broker; their output is kept for the day a test fails."""
 
     environment: dict[str, str]
     folder: Path
     running: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     @classmethod
-    def on(cls, database_url: str, redis_url: str, folder: Path) -> "Processes":
+    def on(cls, database_url: str, broker_url: str, folder: Path) -> "Processes":
+        """No Redis where the broker is none."""
+        name = "REDIS_URL" if broker_url.startswith("redis") else "BILLWRIGHT_BROKER_URL"
         own = {
             "DATABASE_URL": database_url,
-            "REDIS_URL": redis_url,
+            name: broker_url,
             "BILLWRIGHT_HOME": str(folder),
             "BILLWRIGHT_MASTER_KEY": MASTER_KEY,
         }
-        return cls({**os.environ, **own}, folder)
+        others = {key: value for key, value in os.environ.items() if key != "REDIS_URL"}
+        return cls({**others, **own}, folder)
 
     def start(self, *command: str) -> subprocess.Popen[bytes]:
         log = self.folder / f"{len(self.running)}-{command[0]}.log"
@@ -294,16 +295,6 @@ def cut_connections(database_url: str, spared: Sequence[int]) -> int:
         row = connection.execute(query, (list(spared),)).fetchone()
     assert row is not None
     return int(row[0])
-
-
-def leases_in_redis(redis_url: str) -> set[str]:
-    """Leases that workers were or will be told of, and that none has finished."""
-    found: set[str] = set()
-    with redis.Redis.from_url(redis_url) as client:
-        for queue in QUEUES:
-            bodies = cast("list[bytes]", client.hvals(f"dramatiq:{queue}.msgs"))
-            found |= {json.loads(body)["args"][0] for body in bodies}
-    return found
 
 
 def living(pids: Sequence[int]) -> list[int]:

@@ -5,7 +5,8 @@ from dataclasses import replace
 import click
 
 from billwright.cli.processes import settings_with_servers, stop_on_signals
-from billwright.jobs.broker import dispatch, make_broker
+from billwright.jobs.broker import dispatch
+from billwright.jobs.brokers.choose import make_broker
 from billwright.jobs.handlers import QUEUES, Handlers
 from billwright.web.composition import all_handlers, database_of
 from billwright.web.housekeeping import housekeeping
@@ -16,10 +17,10 @@ from billwright.web.logging import configure_logging
 @click.option(
     "--lease-seconds-max",
     type=click.IntRange(min=1),
-    help="No lease is longer: how soon the jobs of a dead worker or of a lost Redis go on. Default: each kind's own.",
+    help="No lease is longer: how soon the jobs of a dead worker or of a lost broker go on. Default: each kind's own.",
 )
 def command(lease_seconds_max: int | None) -> None:
-    """Find due jobs in PostgreSQL and wake workers through Redis. Any number may run."""
+    """Find due jobs in PostgreSQL and wake workers through the broker. Any number may run."""
     settings = settings_with_servers()
     configure_logging(settings)
     stop = stop_on_signals()
@@ -27,8 +28,8 @@ def command(lease_seconds_max: int | None) -> None:
     handlers = all_handlers(settings, database)
     if lease_seconds_max is not None:
         handlers = _leased_at_most(handlers, lease_seconds_max)
-    assert settings.redis_url is not None
-    broker = make_broker(settings.redis_url, QUEUES)
+    assert settings.broker is not None
+    broker = make_broker(settings.broker, QUEUES)
     try:
         dispatch(database, handlers, broker, stop, each_second=housekeeping(database, settings))
     finally:

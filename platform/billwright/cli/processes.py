@@ -1,4 +1,4 @@
-"""What the long-running commands share: settings with a database and Redis, and a stop that signals set."""
+"""What the long-running commands share: settings with a database and a broker, and a stop that signals set."""
 
 import secrets
 import signal
@@ -13,10 +13,10 @@ def settings_with_servers() -> Settings:
     """Settings of a process that needs real servers named in the environment.
 
     Raises:
-        SettingsInvalidError: DATABASE_URL or REDIS_URL is missing.
+        SettingsInvalidError: DATABASE_URL is missing, or both REDIS_URL and BILLWRIGHT_BROKER_URL are.
     """
     settings = read_settings()
-    for name, value in (("DATABASE_URL", settings.database_url), ("REDIS_URL", settings.redis_url)):
+    for name, value in (("DATABASE_URL", settings.database_url), ("REDIS_URL", settings.broker)):
         if not value:
             raise SettingsInvalidError(
                 f"{name} is not set. Name your server, or use `billwright up`, which brings its own.", field=name

@@ -3,7 +3,8 @@
 import click
 
 from billwright.cli.processes import settings_with_servers, stop_on_signals
-from billwright.jobs.broker import declare_actor, make_broker, work
+from billwright.jobs.broker import STOP_WITHIN_S, declare_actor, work
+from billwright.jobs.brokers.choose import make_broker
 from billwright.jobs.handlers import QUEUES
 from billwright.kernel.errors import SettingsInvalidError
 from billwright.web.composition import all_handlers, database_of
@@ -13,7 +14,14 @@ from billwright.web.logging import configure_logging
 @click.command()
 @click.option("--queues", default="", help="Comma-separated queues; default: all.")
 @click.option("--threads", default=4, show_default=True)
-def command(queues: str, threads: int) -> None:
+@click.option(
+    "--stop-within-seconds",
+    type=click.IntRange(min=1),
+    default=STOP_WITHIN_S,
+    show_default=True,
+    help="How long work under way may take after a signal to stop; what takes longer is begun again by another worker.",
+)
+def command(queues: str, threads: int, stop_within_seconds: int) -> None:
     """Work off queues: intake, billing, documents, connectors, collections, webhooks, housekeeping."""
     settings = settings_with_servers()
     configure_logging(settings)
@@ -26,10 +34,10 @@ def command(queues: str, threads: int) -> None:
         raise SettingsInvalidError(
             f"There is no queue {', '.join(unknown)}. Known: {', '.join(QUEUES)}.", field="--queues"
         )
-    assert settings.redis_url is not None
-    broker = make_broker(settings.redis_url, wanted)
+    assert settings.broker is not None
+    broker = make_broker(settings.broker, wanted)
     declare_actor(broker, database, handlers, stop)
     try:
-        work(broker, wanted, threads, stop)
+        work(broker, wanted, threads, stop, stop_within_s=stop_within_seconds)
     finally:
         database.close()

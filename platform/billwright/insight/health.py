@@ -3,34 +3,35 @@
 from dataclasses import dataclass
 from functools import cache
 
-import redis
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
+from billwright.jobs.brokers.choose import answers, is_rabbitmq
 from billwright.kernel.actor import SYSTEM
 from billwright.tenancy.database import Database
 from billwright.tenancy.tables import PartnerRow
 from billwright.tenancy.transaction import control_transaction
 from billwright_migrations.run import config_for
 
-REDIS_TIMEOUT_S = 1.0
+BROKER_WITHIN_S = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """``problem`` says what is wrong in words that may be shown to anybody."""
+    """``problem`` says what is wrong in words that may be shown to anybody. ``needed``: without it no request can be answered."""
 
     name: str
     ok: bool
     problem: str = ""
+    needed: bool = True
 
 
-def check_ready(database: Database, redis_url: str | None) -> list[Check]:
-    """Database, migrations and (where one is set) Redis, each by itself."""
+def check_ready(database: Database, broker_url: str | None) -> list[Check]:
+    """Database, migrations and (where one is set) the broker, each by itself."""
     checks = [_check_database(database), _check_migrations(database)]
-    return [*checks, _check_redis(redis_url)] if redis_url else checks
+    return [*checks, _check_broker(broker_url)] if broker_url else checks
 
 
 def _check_database(database: Database) -> Check:
@@ -61,11 +62,8 @@ def _check_migrations(database: Database) -> Check:
     return Check("migrations", ok=True)
 
 
-def _check_redis(url: str) -> Check:
-    timeouts = {"socket_timeout": REDIS_TIMEOUT_S, "socket_connect_timeout": REDIS_TIMEOUT_S}
-    try:
-        with redis.Redis.from_url(url, **timeouts) as client:
-            client.ping()
-    except (redis.RedisError, OSError):
-        return Check("redis", ok=False, problem="Redis does not answer")
-    return Check("redis", ok=True)
+def _check_broker(url: str) -> Check:
+    """What is written meanwhile waits as rows: nobody need be turned away, and a balancer would turn everybody away."""
+    name, said = ("rabbitmq", "RabbitMQ") if is_rabbitmq(url) else ("redis", "Redis")
+    ok = answers(url, within_s=BROKER_WITHIN_S)
+    return Check(name, ok=ok, problem="" if ok else f"{said} does not answer; jobs wait", needed=False)

@@ -1,25 +1,24 @@
-"""Dramatiq on Redis: messages carry a lease's id and nothing else. Losing them all loses no work, only time."""
+"""Dramatiq carries leases' ids from dispatchers to workers and nothing else. Losing them all loses no work, only time."""
 
 import logging
 import math
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import Final, cast
+from typing import Final
 from uuid import UUID
 
 import dramatiq
 import structlog
-from dramatiq.brokers.redis import RedisBroker
-from dramatiq.middleware import ShutdownNotifications, TimeLimit
-from redis import RedisError
-from sqlalchemy import literal, select, update
+from sqlalchemy import func, literal, select, update
 from sqlalchemy.exc import DBAPIError
 
-from billwright.jobs.bells import DISPATCHER, BellBroker, ring, wait_for_bell
-from billwright.jobs.claim import Lease, claim, lease_now, release, release_expired
+from billwright.jobs import queries
+from billwright.jobs.brokers.choose import make_broker
+from billwright.jobs.brokers.port import ACTOR, LeaseBroker, give_back
+from billwright.jobs.claim import claim, lease_now, release
 from billwright.jobs.failures import classify
-from billwright.jobs.handlers import QUEUES, Handlers
+from billwright.jobs.handlers import Handlers
 from billwright.jobs.tables import JobRow
 from billwright.jobs.work import do_lease
 from billwright.kernel.actor import SYSTEM
@@ -27,7 +26,6 @@ from billwright.tenancy.database import Database
 from billwright.tenancy.transaction import control_transaction
 
 log = structlog.get_logger("billwright.jobs")
-ACTOR: Final = "do_lease"
 TIME_LIMIT_MS: Final = 600_000
 EXPIRE_EVERY_S: Final = 1.0
 # Between two rounds, at least and (after one that found nothing, unless a worker rings) at most.
@@ -40,24 +38,12 @@ BROKER_AWAY_S: Final = 1.0
 # A worker whose database is away asks again after these pauses; then the lease expires and another round decides.
 DATABASE_AWAY_S: Final = (0.2, 1.0, 2.0, 4.0, 8.0)
 # Shorter than the supervisor's patience and the grace period of a container.
-STOP_WITHIN_MS: Final = 15_000
+STOP_WITHIN_S: Final = 15
+EXPIRY_LOCK: Final = 727_002  # of PostgreSQL's advisory locks; 727_001 is the migrations'
 SAID_AGAIN_S: Final = 60.0
 
 
-def make_broker(redis_url: str, queues: Sequence[str]) -> RedisBroker:
-    """A broker that knows ``queues``; no retries of its own: PostgreSQL decides what runs again."""
-    broker = BellBroker(  # type: ignore[no-untyped-call]  # dramatiq leaves this constructor untyped
-        url=redis_url,
-        middleware=[TimeLimit(), ShutdownNotifications()],
-        heartbeat_timeout=10_000,
-        maintenance_chance=100_000,
-    )
-    for queue in queues:
-        broker.declare_queue(queue)
-    return broker
-
-
-def declare_actor(broker: RedisBroker, database: Database, handlers: Handlers, stop: threading.Event) -> None:
+def declare_actor(broker: LeaseBroker, database: Database, handlers: Handlers, stop: threading.Event) -> None:
     """Register the one actor on ``broker``. Delivered at least once; a repeat finds the lease done.
 
     The dispatcher is told of work that was done: what follows from it need not wait for its next round.
@@ -68,7 +54,7 @@ def declare_actor(broker: RedisBroker, database: Database, handlers: Handlers, s
         for pause in DATABASE_AWAY_S:
             try:
                 if do_lease(database, handlers, UUID(lease_id)):
-                    ring(broker, DISPATCHER)
+                    broker.ring()
             except DBAPIError as error:
                 if classify(error) != "transient":
                     raise
@@ -79,20 +65,12 @@ def declare_actor(broker: RedisBroker, database: Database, handlers: Handlers, s
                 return
 
 
-def send(broker: RedisBroker, lease: Lease) -> None:
-    message: dramatiq.Message[None] = dramatiq.Message(
-        queue_name=lease.queue, actor_name=ACTOR, args=(str(lease.id),), kwargs={}, options={}
-    )
-    broker.enqueue(message)
-    ring(broker, lease.queue)
-
-
-def dispatch_once(database: Database, handlers: Handlers, broker: RedisBroker) -> int:
+def dispatch_once(database: Database, handlers: Handlers, broker: LeaseBroker) -> int:
     """One lease round; return how many leases were handed out. A broker that is away costs time, never work."""
     leases = claim(database, handlers)
     for position, lease in enumerate(leases):
         try:
-            send(broker, lease)
+            broker.send(lease.id, lease.queue)
         except Exception:
             for unsent in leases[position:]:
                 release(database, unsent.id)
@@ -100,55 +78,47 @@ def dispatch_once(database: Database, handlers: Handlers, broker: RedisBroker) -
     return len(leases)
 
 
-def expire(database: Database, broker: RedisBroker) -> int:
+def expire(database: Database, broker: LeaseBroker) -> int:
     """Give the jobs of silent workers back; return how many.
 
     A lease whose message no worker has fetched yet goes on waiting: nobody was silent, it was no attempt, and another
-    message would only pile up behind the first. While Redis is away nothing expires, for nothing could be handed out.
+    message would only pile up behind the first. While the broker is away nothing expires, for nothing could be handed
+    out. One dispatcher at a time: see ``LeaseBroker.waiting``.
     """
     with control_transaction(database, SYSTEM) as tx:
         now = lease_now(tx)
         late = (JobRow.state == "leased", JobRow.leased_until < now)
         if tx.session.scalar(select(JobRow.id).where(*late).limit(1)) is None:
             return 0
+        if not tx.session.scalar(select(func.pg_try_advisory_xact_lock(EXPIRY_LOCK))):
+            return 0
         length = JobRow.leased_until - JobRow.updated_at
-        waiting = update(JobRow).where(*late, JobRow.lease_id.in_(waiting_leases(broker)))
+        waiting = update(JobRow).where(*late, JobRow.lease_id.in_(broker.waiting()))
         tx.session.execute(waiting.values(leased_until=literal(now) + length, updated_at=now))
-    return release_expired(database)
+        return queries.expire_leases(tx.session, now)
 
 
-def waker(redis_url: str) -> Callable[[], None]:
+def waker(url: str) -> Callable[[], None]:
     """What rings the dispatcher's bell, for processes that write jobs and are no workers.
 
     Not again while the last ring still echoes: the dispatcher that it woke looks again within that time.
     """
-    broker = make_broker(redis_url, [])
+    broker = make_broker(url, [])
     rung_s = [-math.inf]
 
     def wake() -> None:
         now_s = time.monotonic()
         if now_s - rung_s[0] >= BUSY_S:
             rung_s[0] = now_s
-            ring(broker, DISPATCHER)
+            broker.ring()
 
     return wake
-
-
-def waiting_leases(broker: RedisBroker) -> list[UUID]:
-    """Leases whose message is in Redis and was not fetched, by the keys that dramatiq's dispatch.lua documents."""
-    found: list[UUID] = []
-    for queue in QUEUES:
-        key = f"{broker.namespace}:{queue}"
-        ids = broker.client.lrange(key, 0, -1)
-        bodies = cast("list[bytes | None]", broker.client.hmget(f"{key}.msgs", ids)) if ids else []
-        found += [UUID(dramatiq.Message.decode(body).args[0]) for body in bodies if body]
-    return found
 
 
 def dispatch(
     database: Database,
     handlers: Handlers,
-    broker: RedisBroker,
+    broker: LeaseBroker,
     stop: threading.Event,
     *,
     each_second: Callable[[], object] = lambda: None,
@@ -168,7 +138,7 @@ def dispatch(
             handed_out = dispatch_once(database, handlers, broker)
             stop.wait(BUSY_S)
             idle_s = IDLE_S if handed_out else min(idle_s * 1.5, IDLE_MAX_S)
-            if not handed_out and wait_for_bell(broker, DISPATCHER, idle_s - BUSY_S):
+            if not handed_out and broker.wait_for_ring(idle_s - BUSY_S):
                 idle_s = IDLE_S
         except Exception as error:
             log.warning("dispatcher waits", error=_first_line(error))
@@ -181,7 +151,7 @@ def _first_line(error: Exception) -> str:
 
 
 class Seldom(logging.Filter):
-    """Lets a sentence pass once a minute. dramatiq has a thread per queue, each of which says every 3 s that Redis is away."""
+    """Lets a sentence pass once a minute. dramatiq has a thread per queue, each of which says every 3 s that the broker is away."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -195,8 +165,19 @@ class Seldom(logging.Filter):
         return True
 
 
-def work(broker: dramatiq.Broker, queues: Sequence[str], threads: int, stop: threading.Event) -> None:
-    """Consume ``queues`` with ``threads`` threads until ``stop``; jobs under way are finished."""
+def work(
+    broker: LeaseBroker,
+    queues: Sequence[str],
+    threads: int,
+    stop: threading.Event,
+    *,
+    stop_within_s: int = STOP_WITHIN_S,
+) -> None:
+    """Consume ``queues`` with ``threads`` threads until ``stop``; jobs under way are finished.
+
+    What was fetched and not begun goes back to the broker at once, for the workers that stay. What is not finished after
+    ``stop_within_s`` is left: its message goes to another when this process is gone, and it is done again.
+    """
     worker = dramatiq.Worker(broker, queues=set(queues), worker_threads=threads, worker_timeout=IDLE_WORKER_MS)
     worker.start()
     seldom = Seldom()
@@ -205,8 +186,7 @@ def work(broker: dramatiq.Broker, queues: Sequence[str], threads: int, stop: thr
     try:
         stop.wait()
     finally:
-        try:
-            worker.stop(timeout=STOP_WITHIN_MS)
-        except RedisError as error:  # what could not be put back is fetched again once this worker's heartbeat is old
-            log.warning("messages not returned to Redis", error=_first_line(error))
+        broker.leaving.set()
+        give_back(worker)
+        worker.stop(timeout=stop_within_s * 1000)
         broker.close()

@@ -18,6 +18,7 @@ class Settings:
     database_url: str | None
     database_owner_url: str | None
     redis_url: str | None
+    broker_url: str | None
     smtp_url: str | None
     base_url: str | None
     master_key: str | None
@@ -73,6 +74,13 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         SettingsInvalidError: a value is malformed; the sentence names the variable.
     """
     env = os.environ if environ is None else environ
+def _web_address(environ: Mapping[str, str], name: str) -> str | None:
+    value = environ.get(name) or None
+    if value is not None and not value.startswith(("http://", "https://")):
+        raise SettingsInvalidError(f"{name} must look like http://collector.example:4318.", field=name)
+    return value
+
+
     return Settings(
         home=Path(env.get("BILLWRIGHT_HOME") or ".billwright").resolve(),
         port=_number(env, "BILLWRIGHT_PORT", 8700),
@@ -92,3 +100,4 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         jobs_kept_days=max(1, _number(env, "BILLWRIGHT_JOBS_KEPT_DAYS", 30)),
         plugin_limit_ms=max(10, _number(env, "BILLWRIGHT_PLUGIN_LIMIT_MS", 2_000)),
     )
+        broker_url=_secret(env, "BILLWRIGHT_BROKER_URL"),

@@ -26,14 +26,15 @@ class HealthController(Controller):
 
     @get("/health/ready", sync_to_thread=True)
     def ready(self, database: NamedDependency[Database], settings: NamedDependency[Settings]) -> Response[Any]:
-        """It can do its work: 200, or 503 with what is missing."""
-        checks = check_ready(database, settings.redis_url)
-        bad = [check for check in checks if not check.ok]
+        """It can answer requests: 200, or 503 with what is missing. ``degraded``: it can, but jobs wait."""
+        checks = check_ready(database, settings.broker)
+        unavailable = any(check.needed for check in checks if not check.ok)
+        degraded = any(not check.ok for check in checks)
         body = {
-            "status": "unavailable" if bad else "ok",
+            "status": "unavailable" if unavailable else "degraded" if degraded else "ok",
             "checks": {check.name: "ok" if check.ok else check.problem for check in checks},
         }
-        return Response(body, status_code=503 if bad else 200)
+        return Response(body, status_code=503 if unavailable else 200)
 
     @get("/metrics", media_type=MediaType.TEXT)
     async def metrics(self, request: Request[Any, Any, Any], metrics: NamedDependency[Metrics]) -> Response[bytes]:

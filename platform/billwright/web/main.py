@@ -16,8 +16,8 @@ def create_app() -> Litestar:
     settings = read_settings()
     configure_logging(settings)
     database = database_of(settings)
-    if settings.redis_url:
-        database = database.waking(waker(settings.redis_url))
+    if settings.broker:
+        database = database.waking(waker(settings.broker))
     services = Services(
         settings=settings, database=database, dependencies=dependencies(settings), problem_page=problem_page
     )
