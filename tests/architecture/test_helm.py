@@ -15,11 +15,13 @@ import pytest
 import yaml
 from kubernetes_validate.utils import all_versions, major_minor
 
+from billwright.jobs.handlers import QUEUES
+
 ROOT = Path(__file__).parents[2]
 CHART = ROOT / "helm" / "billwright"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 VERSIONS = [major_minor(all_versions()[0]), kubernetes_validate.latest_version()]
-ALL_QUEUES = {"intake", "billing", "documents", "connectors", "collections", "housekeeping"}
+TRACING = {"BILLWRIGHT_OTLP_ENDPOINT", "BILLWRIGHT_TRACED_PERCENT", "BILLWRIGHT_TRACED_HOSTS"}
 
 TRIAL: dict[str, Any] = {
     "storage": {"kind": "emptyDir"},
@@ -35,8 +37,10 @@ ELABORATE: dict[str, Any] = {
         "smtp": {"name": "mail"},
         "databaseOwner": {"name": "owner"},
         "databaseCa": {"name": "ca"},
+        "otlpHeaders": {"name": "collector"},
         "revision": "2",
     },
+    "config": {"tracing": {"endpoint": "http://collector.monitoring:4318", "percent": 10, "hosts": ["erp.example"]}},
     "storage": {"existingClaim": "kept"},
     "networkPolicy": {"smtp": {"to": [{"cidr": "2001:db8::/32"}]}, "connectors": [], "prometheus": []},
     "serviceAccount": {"create": False, "name": "given"},
@@ -154,6 +158,10 @@ def test_lint_has_no_complaint(scenario: str) -> None:
         {"config": {"baseUrl": "billing.example"}},
         {"config": {"baseUrl": "https://billing.example/"}},
         {"config": {"logLevel": "LOUD"}},
+        {"config": {"tracing": {"endpoint": "collector:4318"}}},
+        {"config": {"tracing": {"endpoint": "http://login:password@collector:4318"}}},
+        {"config": {"tracing": {"percent": 101}}},
+        {"config": {"tracing": {"hosts": ["https://erp.example"]}}},
         {"workers": {"core": {"queues": ["intake", "biling"]}}},
         {"workers": {"core": {"queues": []}}},
         {"workers": {"Core": {"queues": ["intake"]}}},
@@ -202,7 +210,7 @@ def test_every_queue_is_served_by_one_group(scenario: str) -> None:
                 served += queues.split(",")
             case [command]:
                 assert command in {"api", "dispatcher"}
-    assert sorted(served) == sorted(ALL_QUEUES)
+    assert sorted(served) == sorted(QUEUES)
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
@@ -270,6 +278,8 @@ def test_the_pods_get_the_settings_that_the_code_reads(scenario: str) -> None:
     always = plain - {"BILLWRIGHT_BASE_URL", "BILLWRIGHT_PRIVATE_HOSTS", "BILLWRIGHT_CLOCK_OFFSET_S"} | {
         "DATABASE_URL_FILE"
     }
+    if scenario != "elaborate":
+        always -= TRACING
     running = {"REDIS_URL_FILE", "BILLWRIGHT_MASTER_KEY_FILE"}
     for workload in workloads(scenario):
         names = environment(scenario, workload).keys()

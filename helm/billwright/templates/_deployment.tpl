@@ -102,6 +102,10 @@ spec:
 - name: SMTP_URL_FILE
   value: /etc/billwright/secrets/smtp-url
 {{- end }}
+{{- if and (ne .component "dispatcher") .root.Values.secrets.otlpHeaders.name }}
+- name: BILLWRIGHT_OTLP_HEADERS_FILE
+  value: /etc/billwright/secrets/otlp-headers
+{{- end }}
 {{- end -}}
 
 {{/* Port and probes of the API. The pause before the end lets the ingress controllers forget the pod first. */}}
@@ -161,6 +165,9 @@ lifecycle:
       {{- include "billwright.secretFile" (dict "secret" .root.Values.secrets.masterKey "path" "master-key") | nindent 6 }}
       {{- if .root.Values.secrets.smtp.name }}
       {{- include "billwright.secretFile" (dict "secret" .root.Values.secrets.smtp "path" "smtp-url") | nindent 6 }}
+      {{- end }}
+      {{- if and (ne .component "dispatcher") .root.Values.secrets.otlpHeaders.name }}
+      {{- include "billwright.secretFile" (dict "secret" .root.Values.secrets.otlpHeaders "path" "otlp-headers") | nindent 6 }}
       {{- end }}
       {{- if .root.Values.secrets.databaseCa.name }}
       {{- include "billwright.secretFile" (dict "secret" .root.Values.secrets.databaseCa "path" "database-ca.crt") | nindent 6 }}

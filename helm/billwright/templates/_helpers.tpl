@@ -63,6 +63,13 @@ BILLWRIGHT_BASE_URL: {{ . | quote }}
 {{- if .Values.config.privateHostsAllowed }}
 BILLWRIGHT_PRIVATE_HOSTS: allow
 {{- end }}
+{{- with .Values.config.tracing }}
+{{- if .endpoint }}
+BILLWRIGHT_OTLP_ENDPOINT: {{ .endpoint | quote }}
+BILLWRIGHT_TRACED_PERCENT: {{ .percent | int | quote }}
+BILLWRIGHT_TRACED_HOSTS: {{ join "," .hosts | quote }}
+{{- end }}
+{{- end }}
 {{- end -}}
 
 {{/* Restart the pods when what they read at start has changed; the content of a Secret is not known here. */}}

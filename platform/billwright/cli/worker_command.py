@@ -9,6 +9,7 @@ from billwright.jobs.handlers import QUEUES
 from billwright.kernel.errors import SettingsInvalidError
 from billwright.web.composition import all_handlers, database_of
 from billwright.web.logging import configure_logging
+from billwright.web.tracing import start_tracing
 
 
 @click.command()
@@ -27,7 +28,7 @@ def command(queues: str, threads: int, stop_within_seconds: int) -> None:
     configure_logging(settings)
     stop = stop_on_signals()
     database = database_of(settings)
-    handlers = all_handlers(settings, database, watched=True)
+    handlers = all_handlers(settings, database, watched=True).traced(start_tracing(settings, "worker"))
     wanted = [name for name in queues.split(",") if name] or list(QUEUES)
     unknown = sorted(set(wanted) - set(QUEUES))
     if unknown:

@@ -21,6 +21,7 @@ from billwright.delivery.tables import DeliveryRow, MailboxRow
 from billwright.documents.after_issue import close_exceptions, open_exception
 from billwright.documents.store import FileStore
 from billwright.extension.connectors import TransientError
+from billwright.kernel import tracing
 from billwright.kernel.actor import SYSTEM
 from billwright.kernel.ids import new_id
 from billwright.tenancy.database import Database
@@ -101,6 +102,8 @@ def send_mail(
     assert recipient is not None
     message = build_message(mail, sender=sender, recipient=recipient, reference=reference, at=at, bodies=bodies)
     attempt = _act(post.server, message, sender, recipient, intent)
+    if attempt.state == "refused":
+        tracing.refused("mail")
     with transaction(post.database, tenant, SYSTEM, trace_id=trace_id) as tx:
         _conclude(tx, mail, intent, attempt, afterwards)
     if attempt.failure is not None:

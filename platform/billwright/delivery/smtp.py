@@ -10,6 +10,7 @@ from typing import Final, Literal
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from billwright.extension.connectors import TransientError
+from billwright.kernel import tracing
 from billwright.kernel.errors import SettingsInvalidError
 
 TIMEOUT_S: Final = 30.0
@@ -78,7 +79,12 @@ def hand_over(server: MailServer, message: EmailMessage, *, sender: str, recipie
         TransientError: not now: no connection, a 4xx, or a log-in that the operator must mend. Nothing was taken.
         UnclearError: it broke off while the server had the message.
     """
-    body = message.as_bytes()
+    facts: dict[str, str | int] = {"server.address": server.host, "server.port": server.port}
+    with tracing.step("SMTP", facts=facts, refusals=(MailRefusedError,)):
+        return _hand_over(server, message.as_bytes(), sender, recipient)
+
+
+def _hand_over(server: MailServer, body: bytes, sender: str, recipient: str) -> str:
     with _connection(server, helo=sender.rpartition("@")[2]) as smtp:
         with _nothing_taken(server):
             smtp.ehlo_or_helo_if_needed()

@@ -10,12 +10,15 @@ import socket
 import ssl
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
 
 import certifi
 import httpcore
+
+from billwright.kernel import tracing
 
 _NAT64: Final = ipaddress.ip_network("64:ff9b::/96")
 PORTS: Final = {"http": 80, "https": 443}
@@ -114,13 +117,17 @@ def post_once(
     """
     deadline = time.monotonic() + timeout_s
     target = httpcore.URL(url)
-    scheme = target.scheme.decode("ascii")
+    scheme, host = target.scheme.decode("ascii"), target.host.decode("ascii")
     backend = _GuardedBackend(scheme, deadline, private_hosts_allowed=private_hosts_allowed)
     try:
         with (
+            request_span("POST", host, target.port or PORTS.get(scheme, 0), refusals=(ForbiddenAddressError,)),
             httpcore.ConnectionPool(ssl_context=trusted_authorities(), network_backend=backend) as pool,
-            pool.stream("POST", target, headers=_encoded(headers), content=body) as response,
+            pool.stream(
+                "POST", target, headers=_encoded({**headers, **tracing.headers_for(host)}), content=body
+            ) as response,
         ):
+            tracing.answered(response.status)
             kept = _beginning(response.iter_stream(), answer_bytes_max)
             received = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers}
             return Answer(response.status, received, kept)
@@ -130,6 +137,14 @@ def post_once(
         if isinstance(error, TimeoutError):
             raise TimeoutError(f"no whole answer within {timeout_s:.0f} s") from error
         raise ConnectionError(str(error) or type(error).__name__) from error
+
+
+def request_span(
+    method: str, host: str, port: int, *, refusals: tuple[type[BaseException], ...] = ()
+) -> AbstractContextManager[None]:
+    """A request to another system as a span. Of the address no path and no query: they may hold secrets."""
+    facts: dict[str, str | int] = {"http.request.method": method, "server.address": host, "server.port": port}
+    return tracing.step(method, facts=facts, refusals=refusals)
 
 
 def _encoded(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:

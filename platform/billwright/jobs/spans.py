@@ -48,8 +48,7 @@ def in_span(attempt: Attempt[More]) -> Attempt[More]:
             facts=_facts(tenant, lead, jobs) if handler.tracing is not None else None,
         ):
             done = attempt(database, tenant, handler, lease_id, jobs, *more, **options)
-            if done:
-                tracing.note(billwright_outcome="done")
+            tracing.ended("done" if done else "apart" if len(jobs) > 1 else "lease lost")
             batch = tracing.to_keep() if len(jobs) > 1 else None
         if batch is not None:
             _point_to(batch, handler, tenant, [job for job in jobs if job is not lead])
@@ -64,10 +63,10 @@ def tell(failure: FailureClass, error: Exception) -> None:
     if failure == "business":
         tracing.refused(why)
     elif failure == "later":
-        tracing.note(billwright_outcome="later")
+        tracing.note({tracing.OUTCOME: "later"})
     else:
         tracing.failed(why)
-    tracing.note(billwright_failure=failure)
+    tracing.note({FAILURE: failure})
 
 
 def _origins(lead: Job, jobs: Sequence[Job]) -> tuple[Origin | None, tuple[Origin, ...]]:
@@ -92,7 +91,7 @@ def _point_to(batch: str, handler: Handler, tenant: Tenant, jobs: Sequence[Job])
         own = tracing.read_origins(job.trace_context)
         if not own or own[0].trace_id == there[0].trace_id:
             continue
-        facts = {**_facts(tenant, job, [job]), "billwright.outcome": "in batch"}
+        facts = {**_facts(tenant, job, [job]), tracing.OUTCOME: "in batch"}
         with tracing.work(
             handler.kind, kind=SpanKind.CONSUMER, tracing=handler.tracing, parent=own[0], links=there, facts=facts
         ):

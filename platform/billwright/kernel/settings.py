@@ -30,6 +30,15 @@ class Settings:
     clock_offset_s: int
     jobs_kept_days: int
     plugin_limit_ms: int
+    otlp_endpoint: str | None
+    otlp_headers: str | None
+    traced_percent: int
+    traced_hosts: frozenset[str]
+
+    @property
+    def broker(self) -> str | None:
+        """What carries leases to the workers: Redis unless another one is named."""
+        return self.broker_url or self.redis_url
 
     @property
     def files(self) -> Path:
@@ -62,6 +71,13 @@ def _secret(environ: Mapping[str, str], name: str) -> str | None:
     return environ.get(name) or None
 
 
+def _web_address(environ: Mapping[str, str], name: str) -> str | None:
+    value = environ.get(name) or None
+    if value is not None and not value.startswith(("http://", "https://")):
+        raise SettingsInvalidError(f"{name} must look like http://collector.example:4318.", field=name)
+    return value
+
+
 def child_environment(extra: Mapping[str, str]) -> dict[str, str]:
     """The environment of a process that we start: ours, unread, with ``extra`` on top."""
     return {**os.environ, **extra}
@@ -74,13 +90,6 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         SettingsInvalidError: a value is malformed; the sentence names the variable.
     """
     env = os.environ if environ is None else environ
-def _web_address(environ: Mapping[str, str], name: str) -> str | None:
-    value = environ.get(name) or None
-    if value is not None and not value.startswith(("http://", "https://")):
-        raise SettingsInvalidError(f"{name} must look like http://collector.example:4318.", field=name)
-    return value
-
-
     return Settings(
         home=Path(env.get("BILLWRIGHT_HOME") or ".billwright").resolve(),
         port=_number(env, "BILLWRIGHT_PORT", 8700),
@@ -88,6 +97,7 @@ def _web_address(environ: Mapping[str, str], name: str) -> str | None:
         database_url=_secret(env, "DATABASE_URL"),
         database_owner_url=_secret(env, "DATABASE_OWNER_URL"),
         redis_url=_secret(env, "REDIS_URL"),
+        broker_url=_secret(env, "BILLWRIGHT_BROKER_URL"),
         smtp_url=_secret(env, "SMTP_URL"),
         base_url=env.get("BILLWRIGHT_BASE_URL") or None,
         master_key=_secret(env, "BILLWRIGHT_MASTER_KEY"),
@@ -99,5 +109,8 @@ def _web_address(environ: Mapping[str, str], name: str) -> str | None:
         private_hosts_allowed=env.get("BILLWRIGHT_PRIVATE_HOSTS", "") == "allow",
         jobs_kept_days=max(1, _number(env, "BILLWRIGHT_JOBS_KEPT_DAYS", 30)),
         plugin_limit_ms=max(10, _number(env, "BILLWRIGHT_PLUGIN_LIMIT_MS", 2_000)),
+        otlp_endpoint=_web_address(env, "BILLWRIGHT_OTLP_ENDPOINT"),
+        otlp_headers=_secret(env, "BILLWRIGHT_OTLP_HEADERS"),
+        traced_percent=min(100, max(0, _number(env, "BILLWRIGHT_TRACED_PERCENT", 100))),
+        traced_hosts=frozenset(env.get("BILLWRIGHT_TRACED_HOSTS", "").lower().replace(",", " ").split()),
     )
-        broker_url=_secret(env, "BILLWRIGHT_BROKER_URL"),

@@ -9,7 +9,7 @@ address of a mailbox, or the text of an error. Source: W3C Trace Context (Recomm
 
 import re
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -59,14 +59,18 @@ class Tracing:
 
     tracer: Tracer
     hosts: frozenset[str] = field(default_factory=frozenset)
+    close: Callable[[], None] = lambda: None
+    """Deliver what was recorded, in a few seconds at most; nothing is recorded any more."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Here:
+    """``span`` is none where nobody records; ``ended``: somebody said how it ends."""
+
     trace_id: str
     tracing: Tracing | None = None
     span: Span | None = None
-    """None where nobody records."""
+    ended: bool = False
 
 
 _here: ContextVar[_Here | None] = ContextVar("the trace of the work at hand", default=None)
@@ -107,24 +111,27 @@ def work(
     parent: Origin | None = None,
     links: Sequence[Origin] = (),
     facts: Facts | None = None,
-) -> Iterator[None]:
+) -> Iterator[str]:
     """The body is a piece of work that came from outside: a request, a lease. It belongs to ``parent``'s trace, else to
-    ``trace_id``'s, else to a new one. Spans that it waits for start with ``step``.
+    ``trace_id``'s, else to a new one; gives the identifier.
     """
     trace_id = parent.trace_id if parent is not None else trace_id or new_trace_id()
-    token = _here.set(_Here(trace_id, tracing))
+    here = _Here(trace_id, tracing)
+    token = _here.set(here)
     try:
         if tracing is None:
-            yield
+            yield trace_id
             return
         context = set_span_in_context(NonRecordingSpan(parent.context()), Context()) if parent else Context()
         span = tracing.tracer.start_span(
             name, context, kind, dict(facts or {}), [Link(each.context()) for each in links]
         )
-        if span.is_recording():
-            _here.set(_Here(trace_id, tracing, span))
+        here.span = span if span.is_recording() else None
         try:
-            yield
+            yield trace_id
+        except Exception as error:
+            failed(type(error).__name__)
+            raise
         finally:
             span.end()
     finally:
@@ -160,19 +167,20 @@ def step(
         span.end()
 
 
-def note(**facts: str | int) -> None:
-    """Facts about the span at hand; ``_`` in a name stands for a dot: ``http_route``."""
+def note(facts: Facts, *, name: str | None = None) -> None:
+    """Facts about the span at hand, and what it turned out to be."""
     here = _here.get()
     if here is not None and here.span is not None:
-        for name, value in facts.items():
-            here.span.set_attribute(name.replace("_", "."), value)
+        here.span.set_attributes(dict(facts))
+        if name is not None:
+            here.span.update_name(name)
 
 
-def rename(name: str) -> None:
-    """The span at hand turned out to be this."""
+def ended(outcome: str) -> None:
+    """The span at hand ends like this, unless something else was said of it."""
     here = _here.get()
-    if here is not None and here.span is not None:
-        here.span.update_name(name)
+    if here is not None and here.span is not None and not here.ended:
+        here.span.set_attribute(OUTCOME, outcome)
 
 
 def refused(why: str) -> None:
@@ -192,6 +200,7 @@ def _end(outcome: str, why: str) -> None:
     here = _here.get()
     if here is not None and here.span is not None:
         here.span.set_attributes({OUTCOME: outcome, "error.type": why})
+        here.ended = True
 
 
 def answered(status: int) -> None:
@@ -225,4 +234,5 @@ def headers_for(host: str) -> dict[str, str]:
 def _origin(here: _Here) -> Origin | None:
     if here.span is None:
         return None
-    return Origin(here.trace_id, f"{here.span.get_span_context().span_id:016x}")
+    ours = here.span.get_span_context()
+    return Origin(f"{ours.trace_id:032x}", f"{ours.span_id:016x}")

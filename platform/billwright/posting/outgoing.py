@@ -16,7 +16,14 @@ import msgspec
 
 from billwright.extension.connectors import RejectedError
 from billwright.extension.manifest import Manifest
-from billwright.jobs.guarded_http import PORTS, ForbiddenAddressError, allowed_addresses, trusted_authorities
+from billwright.jobs.guarded_http import (
+    PORTS,
+    ForbiddenAddressError,
+    allowed_addresses,
+    request_span,
+    trusted_authorities,
+)
+from billwright.kernel import tracing
 
 CONNECT_TIMEOUT_S: Final = 5.0
 READ_TIMEOUT_S: Final = 30.0
@@ -87,7 +94,10 @@ class _PinnedTransport(httpx.BaseTransport):
                 remedy="Correct the address in the connection's settings; redirects to other addresses are not followed.",
             )
         deadline = time.monotonic() + TOTAL_TIMEOUT_S
-        response = self._first_answer(request, self._addresses(wanted))
+        with request_span(request.method, wanted[1], wanted[2], refusals=(RejectedError,)):
+            request.headers.update(tracing.headers_for(wanted[1]))
+            response = self._first_answer(request, self._addresses(wanted))
+            tracing.answered(response.status_code)
         if response.headers.get("content-encoding", "identity").lower() != "identity":
             response.close()
             raise _unusable(wanted, "is compressed although we asked for it plain")

@@ -30,6 +30,7 @@ from billwright.extension.connectors import (
 )
 from billwright.extension.manifest import Manifest
 from billwright.intake.tables import ConnectionRow
+from billwright.kernel import tracing
 from billwright.kernel.actor import SYSTEM
 from billwright.kernel.errors import DomainError, SettingsInvalidError
 from billwright.kernel.ids import new_id
@@ -93,6 +94,8 @@ def post_invoice(
     if intent is None:
         return
     attempt = _attempt(books, tenant, intent)
+    if attempt.state in {"rejected", "mismatch"}:
+        tracing.refused(attempt.state)
     with transaction(books.database, tenant, SYSTEM, trace_id=trace_id) as tx:
         conclude(
             tx,

@@ -11,6 +11,7 @@ from litestar.middleware import DefineMiddleware
 from litestar.static_files import create_static_files_router
 
 from billwright.insight.metrics import Metrics
+from billwright.kernel.tracing import Tracing
 from billwright.web.auth import (
     Authentication,
     provide_actor,
@@ -31,12 +32,14 @@ STATIC: Final = Path(__file__).parent / "static"
 OWN_CONTROLLERS: Final[tuple[type[Controller], ...]] = (HealthController, ProblemController)
 
 
-def make_app(services: Services, controllers: Sequence[type[Controller] | Any]) -> Litestar:
+def make_app(
+    services: Services, controllers: Sequence[type[Controller] | Any], *, tracing: Tracing | None = None
+) -> Litestar:
     """The app with the rooms' ``controllers`` mounted.
 
     Their handlers may ask for ``database``, ``settings``, ``tenant``, ``tenant_if_any``, ``actor``, ``caller``,
     ``trace_id``, ``services`` and whatever ``services.dependencies`` names. Everything is closed to strangers unless a route says
-    ``exclude_from_auth=True``.
+    ``exclude_from_auth=True``. ``tracing``: where the spans of requests go.
     """
     metrics = Metrics(services.database)
     app = Litestar(
@@ -50,10 +53,11 @@ def make_app(services: Services, controllers: Sequence[type[Controller] | Any]) 
         exception_handlers={Exception: make_handler(services)},
         openapi_config=openapi_config(services),
         request_max_body_size=services.settings.body_bytes_max,
+        on_shutdown=[tracing.close] if tracing is not None else [],
         logging_config=None,
         debug=False,
     )
-    app.asgi_handler = RequestShell(app.asgi_handler, services, metrics)
+    app.asgi_handler = RequestShell(app.asgi_handler, services, metrics, tracing)
     return app
 
 

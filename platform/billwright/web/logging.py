@@ -1,11 +1,9 @@
-"""The outermost layer of every request: trace id, security headers, one log line, metrics.
+"""The outermost layer of every request: trace, security headers, one log line, metrics.
 
-Nothing of a body, a query string, a header or a cookie is ever logged.
+Nothing of a body, a query string, a header or a cookie is ever logged, nor put into a span.
 """
 
 import logging
-import re
-import secrets
 import sys
 import time
 from contextvars import ContextVar
@@ -15,17 +13,19 @@ from typing import Any, Final
 
 import structlog
 from litestar.enums import ScopeType
-from litestar.types import ASGIApp, Message, Receive, Scope, Send
+from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
+from opentelemetry.trace import SpanKind
 from sqlalchemy import Engine, event
 
 from billwright.insight.metrics import Metrics
+from billwright.kernel import tracing
 from billwright.kernel.settings import Settings
+from billwright.kernel.tracing import Origin, Tracing
 from billwright.web.security import default_headers
 from billwright.web.services import Services
 
-TRACEPARENT: Final = re.compile(rb"00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
-NO_TRACE: Final = "0" * 32
 API: Final = "/v1/"
+METHODS: Final = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
 QUIET_ROUTES: Final = frozenset({"/health/live", "/health/ready", "/metrics"})
 log: Final = structlog.get_logger("billwright.request")
 
@@ -79,14 +79,10 @@ def configure_logging(settings: Settings) -> None:
         logging.getLogger(name).setLevel(logging.WARNING)  # their progress says nothing to an operator
 
 
-def trace_of(headers: list[tuple[bytes, bytes]] | Any) -> str:
-    """The caller's trace id (W3C ``traceparent``), or a new one: 32 hex digits."""
-    for name, value in headers:
-        if name == b"traceparent" and (found := TRACEPARENT.fullmatch(value)):
-            trace_id = found.group(1).decode("ascii")
-            if trace_id != NO_TRACE:
-                return str(trace_id)
-    return secrets.token_hex(16)
+def caller_of(headers: list[tuple[bytes, bytes]] | Any) -> Origin | None:
+    """The span that the caller names (W3C ``traceparent``); none where it names none, several, or nonsense."""
+    named = [value for name, value in headers if name == b"traceparent"]
+    return tracing.read_traceparent(named[0].decode("latin-1")) if len(named) == 1 else None
 
 
 @cache
@@ -98,17 +94,23 @@ def _encoded_headers(https: bool, api: bool) -> list[tuple[bytes, bytes]]:
 class RequestShell:
     """Wraps the whole app, so that an address that leads nowhere gets the same headers and line as any other."""
 
-    def __init__(self, app: ASGIApp, services: Services, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, services: Services, metrics: Metrics, tracing: Tracing | None = None) -> None:
         self.app = app
         self.services = services
         self.metrics = metrics
+        self.tracing = tracing
         count_queries(services.database.engine)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != ScopeType.HTTP:
             await self.app(scope, receive, send)
             return
-        trace_id = trace_of(scope["headers"])
+        recorded = None if scope["path"] in QUIET_ROUTES else self.tracing
+        caller = caller_of(scope["headers"])
+        with tracing.work("request", kind=SpanKind.SERVER, tracing=recorded, parent=caller) as trace_id:
+            await self._answer(scope, receive, send, trace_id)
+
+    async def _answer(self, scope: HTTPScope, receive: Receive, send: Send, trace_id: str) -> None:
         scope["state"]["trace_id"] = trace_id
         https = self.services.https or scope["scheme"] == "https"
         extra = [*_encoded_headers(https, scope["path"].startswith(API)), (b"x-trace-id", trace_id.encode())]
@@ -147,3 +149,22 @@ class RequestShell:
                 queries=queries,
                 actor=access.actor.name if access is not None else None,
             )
+        if self.tracing is not None:
+            _tell(scope["method"], route, status, access)
+
+
+def _tell(method: str, route: str, status: int, access: Any) -> None:
+    """What the span of a request says: a 5xx is our failure, a 4xx an answer. Strangers choose no name of a span."""
+    method = method if method in METHODS else "_OTHER"
+    facts: dict[str, str | int] = {
+        "http.request.method": method,
+        "http.route": route,
+        "http.response.status_code": status,
+    }
+    if access is not None and access.tenant is not None:
+        facts["billwright.tenant"] = str(access.tenant.id)
+    tracing.note(facts, name=f"{method} {route}")
+    if status >= 500:
+        tracing.failed(str(status))
+    elif status >= 400:
+        tracing.refused(str(status))

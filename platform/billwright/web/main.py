@@ -9,6 +9,7 @@ from billwright.web.composition import controllers, database_of, dependencies
 from billwright.web.logging import configure_logging
 from billwright.web.portal.app import problem_page
 from billwright.web.services import Services
+from billwright.web.tracing import start_tracing
 
 
 def create_app() -> Litestar:
@@ -21,4 +22,4 @@ def create_app() -> Litestar:
     services = Services(
         settings=settings, database=database, dependencies=dependencies(settings), problem_page=problem_page
     )
-    return make_app(services, controllers())
+    return make_app(services, controllers(), tracing=start_tracing(settings, "api"))
