@@ -9,9 +9,9 @@ import msgspec
 import pytest
 from jinja2 import Environment, FileSystemLoader, meta, nodes
 
+from billwright.documents.layout import palette
 from billwright.documents.mail import MailPage, OpenRow, ReminderPage
 from billwright.documents.page import Fact, InvoicePage, LineBlock, PartyBlock, PaymentBlock, TaxBlock
-from billwright.documents.render import palette
 from billwright.documents.sets import INVOICE_SETS, MAIL_SETS
 from billwright.documents.texts import InvoiceTexts
 from billwright.kernel.brand import Brand

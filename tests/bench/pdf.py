@@ -26,8 +26,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from bench._record_input import read_input
 from bench._record_invoices import BilledLine, billed_lines, invoice_of
 from billwright.documents.fetch import FACES
+from billwright.documents.layout import Layout, palette
 from billwright.documents.page import InvoicePage, invoice_page
-from billwright.documents.render import Renderer, palette
 from billwright.issuing.content import InvoiceContent
 from billwright_templates.versions import ROOT
 from support.invoice_contents import KESTREL
@@ -47,7 +47,7 @@ def one_pagers(lines: Sequence[BilledLine]) -> list[InvoicePage]:
     return [page_of(invoice_of([each])) for each in lines if each.seller.slug == slug]
 
 
-def long_one(lines: Sequence[BilledLine], pages: int, renderer: Renderer) -> list[InvoicePage]:
+def long_one(lines: Sequence[BilledLine], pages: int, layout: Layout) -> list[InvoicePage]:
     """One invoice of as many lines as it takes to reach ``pages``, all of one currency.
 
     Raises:
@@ -57,7 +57,7 @@ def long_one(lines: Sequence[BilledLine], pages: int, renderer: Renderer) -> lis
     several = [each for each in lines if each.currency == currency]
     for length in range(STEP, len(several) + STEP, STEP):
         page = page_of(invoice_of(several[:length]))
-        if pages_of(renderer.render_invoice(page, template_set="modern")) == pages:
+        if pages_of(layout.lay_out(page, "modern")) == pages:
             return [page]
     raise SystemExit(f"{len(several)} lines do not make {pages} pages.")
 
@@ -96,10 +96,10 @@ def cpu_s(calls: Sequence[Callable[[], object]]) -> float:
 
 
 def measure(kind: str, lines: Sequence[BilledLine], pages: int, pairs: int) -> dict[str, object]:
-    renderer = Renderer()
-    chosen = one_pagers(lines) if pages == 1 else long_one(lines, pages, renderer)
+    layout = Layout()
+    chosen = one_pagers(lines) if pages == 1 else long_one(lines, pages, layout)
     ways: list[Callable[[InvoicePage], bytes]] = [
-        lambda page: renderer.render_invoice(page, template_set="modern"),
+        lambda page: layout.lay_out(page, "modern"),
         naive,
         lambda page: naive(page, same_css=True),
     ]

@@ -3,13 +3,11 @@
 import hashlib
 import io
 from collections.abc import Iterator
-from pathlib import Path
 
 import pypdfium2
 import pytest
 from PIL import Image
 
-from billwright.documents.confined import Limits
 from billwright.documents.page import invoice_page
 from billwright.documents.render import Renderer
 from billwright.kernel.errors import InputInvalidError
@@ -21,14 +19,7 @@ PAGE = invoice_page(content(1), number="N-1", brand=ALDERGATE)
 
 @pytest.fixture(scope="module")
 def renderer() -> Iterator[Renderer]:
-    renderer = Renderer(limits=Limits(time_s=20))
-    yield renderer
-    renderer.close()
-
-
-@pytest.fixture
-def impatient() -> Iterator[Renderer]:
-    renderer = Renderer(limits=Limits(time_s=6))
+    renderer = Renderer()
     yield renderer
     renderer.close()
 
@@ -87,6 +78,7 @@ def test_an_override_that_changes_nothing_gives_the_same_bytes(renderer: Rendere
         "{{ range(10 ** 9) | list }}",
         "{{ 1 / 0 }}",
         "{{ number.no_such() }}",
+        "{% macro m(a) %}{{ m(a + 1) }}{% endmacro %}{{ m(1) }}",
     ],
 )
 def test_tricks_are_refused_with_a_sentence(renderer: Renderer, template: str) -> None:
@@ -136,41 +128,10 @@ def test_an_asset_is_loaded_by_its_hash_only(renderer: Renderer) -> None:
         renderer.render_invoice(PAGE, template_set="classic", template_override=template, assets={"0" * 64: body})
 
 
-@pytest.mark.parametrize(
-    "template",
-    [
-        "{% for a in range(99999) %}{% for b in range(99999) %}{% for c in range(99999) %}{% endfor %}{% endfor %}{% endfor %}",
-        '{% for a in range(50000) %}<p style="break-after:page">x</p>{% endfor %}',
-        "{% for a in range(900) %}{% for b in range(900) %}<div>{% endfor %}{% endfor %}",
-    ],
-    ids=["a loop without end", "very many pages", "very deep nesting"],
-)
-def test_a_runaway_is_stopped_and_the_next_document_comes_out(impatient: Renderer, template: str) -> None:
-    sentence = refused(impatient, template)
-
-    assert any(words in sentence for words in ("was stopped", "more memory"))
-    again = impatient.render_invoice(PAGE, template_set="classic", template_override="<p>{{ number }}</p>")
-    assert "N-1" in text_of(again)
-
-
-def test_memory_is_limited(renderer: Renderer) -> None:
-    assert "memory" in refused(renderer, "{% set x = 'a' * (10 ** 11) %}{{ x }}")
-
-
 def test_a_template_that_prints_too_much_is_refused(renderer: Renderer) -> None:
     assert "prints more" in refused(
         renderer, "{% for a in range(9999) %}{% for b in range(999) %}abcdef{% endfor %}{% endfor %}"
     )
-
-
-def test_the_confined_process_has_no_environment(renderer: Renderer, monkeypatch: pytest.MonkeyPatch) -> None:
-    renderer.close()
-    monkeypatch.setenv("BILLWRIGHT_MASTER_KEY", "very secret")
-    renderer.render_invoice(PAGE, template_set="classic", template_override="<p>x</p>")
-
-    child = renderer.confined_pid
-    assert child is not None
-    assert Path(f"/proc/{child}/environ").read_bytes() == b"LANG=C.UTF-8\0"
 
 
 def test_an_unknown_set_is_refused(renderer: Renderer) -> None:

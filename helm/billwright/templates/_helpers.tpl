@@ -55,6 +55,9 @@ BILLWRIGHT_LOG_FORMAT: json
 BILLWRIGHT_LOG_LEVEL: {{ .Values.config.logLevel }}
 BILLWRIGHT_POOL_SIZE: {{ .Values.config.poolSize | int | quote }}
 BILLWRIGHT_PLUGIN_LIMIT_MS: {{ .Values.config.pluginLimitMs | int | quote }}
+BILLWRIGHT_RENDER_PROCESSES: {{ .Values.config.renderProcesses | int | quote }}
+BILLWRIGHT_RENDER_MEMORY_MIB: {{ .Values.config.renderMemoryMib | int | quote }}
+BILLWRIGHT_RENDER_CPU_S: {{ .Values.config.renderCpuS | int | quote }}
 BILLWRIGHT_JOBS_KEPT_DAYS: {{ .Values.config.jobsKeptDays | int | quote }}
 BILLWRIGHT_BODY_BYTES_MAX: {{ .Values.config.bodyBytesMax | int64 | quote }}
 {{- with .Values.config.baseUrl }}

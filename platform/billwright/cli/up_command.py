@@ -19,10 +19,10 @@ from billwright.tenancy.database import open_database
 from billwright_migrations.run import upgrade_all
 
 READY_WITHIN_S = 60
-# Documents are CPU-bound and have a process of their own; everything else shares one.
+# Documents have a worker of their own, with two processes that make them; everything else shares one.
 WORKERS = (
     ("worker", "intake,billing,connectors,collections,housekeeping", 4),
-    ("documents", "documents", 1),
+    ("documents", "documents", 2),
 )
 
 

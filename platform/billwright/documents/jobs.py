@@ -1,20 +1,20 @@
 """Documents' jobs: make the PDF of what was issued."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from datetime import timedelta
+from typing import Any, Final
 
+from billwright.documents.render import Renderer, RenderersBusyError
+from billwright.documents.render_invoice import RENDER, Printer, render_invoice
 from billwright.documents.store import FileStore
 from billwright.issuing.events import InvoicesIssued
 from billwright.jobs.enqueue import enqueue
+from billwright.jobs.failures import LaterError
 from billwright.jobs.handlers import Handler, Job
 from billwright.kernel.events import DomainEvent, JobSpec
 from billwright.tenancy.configuration import read_configuration
 from billwright.tenancy.database import Database
 from billwright.tenancy.transaction import Tenant, Tx
-
-if TYPE_CHECKING:
-    from billwright.documents.render import Renderer
-    from billwright.documents.render_invoice import Printer
 
 
 def plan_rendering(tx: Tx, event: InvoicesIssued) -> None:
@@ -24,7 +24,7 @@ def plan_rendering(tx: Tx, event: InvoicesIssued) -> None:
             tx,
             [
                 JobSpec(
-                    kind="documents.render",
+                    kind=RENDER,
                     key=f"render:{issued.invoice_id}",
                     payload={"invoice_id": issued.invoice_id},
                 )
@@ -33,25 +33,24 @@ def plan_rendering(tx: Tx, event: InvoicesIssued) -> None:
         )
 
 
-def handlers(database: Database, store: FileStore, renderer: "Renderer | None" = None) -> list[Handler]:
-    """``documents.render``. Without a ``renderer`` one is made at the first document, and kept warm from then on."""
-    made: list[Printer] = []
+CRASHES_MAX: Final = 3
+"""So often is a document tried whose process ended by itself: it may have been ended from outside."""
+BUSY_FOR: Final = timedelta(seconds=2)
+MARGIN_S: Final = 30
 
-    def printer() -> "Printer":
-        if not made:
-            # Loaded here: the renderer takes a second to load, and most processes know this job without ever doing it.
-            from billwright.documents.render import Renderer  # noqa: PLC0415 - see above
-            from billwright.documents.render_invoice import Printer  # noqa: PLC0415 - see above
 
-            made.append(Printer(database, store, renderer or Renderer()))
-        return made[0]
+def handlers(database: Database, store: FileStore, renderer: Renderer) -> list[Handler]:
+    """``documents.render``. Its lease outlasts the limits of one document."""
+    printer = Printer(database, store, renderer)
 
     def render(tenant: Tenant, job: Job) -> None:
-        from billwright.documents.render_invoice import render_invoice  # noqa: PLC0415  # as above
+        again = job.attempts < CRASHES_MAX
+        try:
+            render_invoice(printer, tenant, job.uuid("invoice_id"), trace_id=job.trace_id, again=again)
+        except RenderersBusyError as error:
+            raise LaterError(str(error), at=database.clock.now() + BUSY_FOR) from error
 
-        render_invoice(printer(), tenant, job.uuid("invoice_id"), trace_id=job.trace_id)
-
-    return [Handler(kind="documents.render", outside=render, attempts_max=20, lease_s=120)]
+    return [Handler(kind=RENDER, outside=render, attempts_max=20, lease_s=renderer.limits.clock_s + MARGIN_S)]
 
 
 SUBSCRIBED_INLINE: Final[Mapping[type[DomainEvent], Sequence[Callable[[Any, Any], None]]]] = {

@@ -1,61 +1,66 @@
-"""Pages to PDF/A-3b, with fonts, style sheets and templates kept warm. One ``Renderer`` per process."""
+"""Invoices as PDF/A-3b, each made in a process that may be ended without harm to others. One ``Renderer`` per worker.
+
+The worker itself loads nothing of the typesetting. Documents of our own template sets are made by a few processes that stay
+warm; each of a tenant's own template by a fresh one, so that nothing of it is left when the next tenant's document is made.
+"""
 
 import hashlib
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping
-from dataclasses import fields
-from importlib.resources import files
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Final
 
-from weasyprint import CSS, HTML
-from weasyprint.text.fonts import FontConfiguration
+import structlog
 
-from billwright.documents.confined import ConfinedProcess, Limits
-from billwright.documents.fetch import ClosedFetcher, SourceRefusedError, font_faces
+from billwright.documents.errors import DocumentStoppedError
+from billwright.documents.limits import MIB, Limit, Limits
 from billwright.documents.page import InvoicePage
-from billwright.documents.producer import name_producer
-from billwright.documents.sets import check_set, environment, fill, refusal
-from billwright.kernel.brand import Brand, mix, text_on
+from billwright.documents.processes import Nursery, NurseryLostError, ProcessEndedError, RenderProcess
+from billwright.documents.sets import check_set, refusal
+from billwright.documents.wire import Answer, Order, encode
+from billwright.extension.connectors import TransientError
+from billwright_templates.versions import template_version
 
-FAMILIES: Final = {"sans": '"Inter", sans-serif', "serif": '"Literata", serif'}
-STYLESHEETS_MAX: Final = 200  # one per set, brand and language in use; some 100 KB each
-LOGO: Final = "logo.svg"
-OUTPUT_INTENT: Final = (
-    "sRGB"  # any name but WeasyPrint's own "srgb", for which it opens a file each time and leaves it open
-)
+SIZE: Final = 2
+DOCUMENTS_MAX: Final = 500
+"""So many are made by one process: what it keeps (style sheets, glyphs) grows with every brand that it meets."""
+PATIENCE_S: Final = 10.0
+PROVEN_MAX: Final = 10_000
+STARTS_MAX: Final = 2
+log: Final = structlog.get_logger("billwright.documents")
 
 
-class SrgbProfile:
-    """The sRGB profile that WeasyPrint ships, as WeasyPrint wants to be given one, its bytes just as they lie in the file.
-
-    WeasyPrint's own ``ColorProfile`` writes other bytes from the second document on, and equal input must give equal bytes.
-    """
-
-    name: Final = "sRGB2014"
-    components: Final = (("r",), ("g",), ("b",))
-
-    def __init__(self) -> None:
-        self.content = (files("weasyprint.pdf") / "sRGB2014.icc").read_bytes()
-        self.pdf_reference: bytes | None = None  # set by WeasyPrint for the document at hand
+class RenderersBusyError(Exception):
+    """No process became free in time; nothing is wrong with the document."""
 
 
 class Renderer:
-    """Turns pages into PDF/A-3b. Equal input gives equal bytes. Threads queue: Pango's font map is not to be shared.
+    """Makes documents side by side in up to ``size`` processes. Equal input gives equal bytes. Threads may share it.
 
-    Bundled templates run in this process. A partner's own template runs, text and layout both, in a confined child process
-    that is stopped when it takes too long or too much memory.
+    Templates of tenants that never made a document here take all processes but one at most: while they run into their
+    limits, others' documents are made. The first document starts the processes; ``close`` ends them, and so does the end
+    of this process, whatever way it ends.
     """
 
-    def __init__(self, *, limits: Limits | None = None) -> None:
-        self._lock = threading.Lock()
-        self._fonts = FontConfiguration()
-        CSS(string=font_faces(), font_config=self._fonts, url_fetcher=ClosedFetcher({}))
-        self._profile = SrgbProfile()
-        self._html = environment()
-        self._css = environment(html=False)
-        self._stylesheets: OrderedDict[tuple[object, ...], CSS] = OrderedDict()
-        self._confined = ConfinedProcess(limits or Limits())
+    def __init__(
+        self,
+        *,
+        size: int = SIZE,
+        limits: Limits | None = None,
+        patience_s: float = PATIENCE_S,
+        documents_max: int = DOCUMENTS_MAX,
+    ) -> None:
+        self.limits = limits or Limits()
+        self._size = max(1, size)
+        self.patience_s = patience_s
+        self._documents_max = documents_max
+        self._nursery = Nursery(self.limits)
+        self._free = threading.Condition()
+        self._busy = self._strangers = 0
+        self._idle: list[RenderProcess] = []
+        self._working: set[RenderProcess] = set()
+        self._proven: OrderedDict[str, None] = OrderedDict()
 
     def render_invoice(
         self,
@@ -68,87 +73,146 @@ class Renderer:
         """The PDF of ``page``.
 
         Args:
-            template_override: a partner's own Jinja template; it may extend ``invoice/<set>/invoice.html``.
+            template_override: a tenant's own Jinja template; it may extend ``invoice/<set>/invoice.html``.
             assets: images by the SHA-256 of their bytes; a template loads them as ``asset:<sha256>``.
 
         Raises:
-            InputInvalidError: no such set, an asset is not what its hash says, or the partner's template is malformed,
-                forbidden, loads something from outside, or ran past its limits.
+            InputInvalidError: no such set, an asset is not what its hash says, or the tenant's template is malformed,
+                forbidden, or loads something from outside.
+            DocumentStoppedError: it ran over a limit or ended its process.
+            RenderersBusyError: no process was free within ``patience_s``.
+            TransientError: the processes were ended from outside; try again.
         """
         check_set(template_set)
         given = dict(assets or {})
         for name, body in given.items():
             if hashlib.sha256(body).hexdigest() != name:
                 raise refusal(f"Asset {name} does not have that hash; store the image again.")
-        if template_override is None:
-            return self.lay_out(page, template_set, None, given)
-        return self._confined.render(page, template_set, template_override, given)
+        version = template_version(template_set, template_override)
+        order = encode(Order(page=page, template_set=template_set, override=template_override, assets=given))
+        own = template_override is not None
+        try:
+            with self._turn(strange=own and version not in self._proven):
+                answer = self._make(order, fresh=own)
+        except ProcessEndedError as error:
+            self._proven.pop(version, None)
+            log.warning("document stopped", limit=error.limit, how=str(error), template=template_set, version=version)
+            raise self._stopped(error, template_set, version, own=own) from None
+        except NurseryLostError as error:
+            raise TransientError(f"The document is made again: {error}") from error
+        if answer.broken:
+            raise RuntimeError(f"A document could not be laid out.\n{answer.broken}")
+        if answer.refused:
+            raise refusal(answer.refused)
+        if own:
+            self._prove(version)
+        return answer.pdf
 
     @property
-    def confined_pid(self) -> int | None:
-        """Process id of the child that runs partners' templates, while it lives: for those who watch its memory."""
-        return self._confined.pid
+    def pids(self) -> list[int]:
+        """The nursery, then the processes that make documents or wait for one: for those who watch them."""
+        with self._free:
+            known = [each.pid for each in (*self._idle, *self._working)]
+        return [*([self._nursery.pid] if self._nursery.pid else []), *known]
 
     def close(self) -> None:
-        """Stop the confined process, if one was started."""
-        self._confined.stop()
+        """End all processes. The renderer can be used again; it starts others then."""
+        with self._free:
+            idle, self._idle = self._idle, []
+        for process in idle:
+            _end(process)
+        self._nursery.stop()
 
-    def lay_out(self, page: InvoicePage, template_set: str, override: str | None, assets: Mapping[str, bytes]) -> bytes:
-        """The PDF, here and now, without limits: for bundled templates, and for the confined process itself."""
-        name = f"invoice/{template_set}/invoice.html"
-        context = {field.name: getattr(page, field.name) for field in fields(page)}
-        text = (
-            self._html.get_template(name).render(context) if override is None else fill(self._html, override, context)
-        )
-        known = {**assets, LOGO: page.brand.logo_svg.encode()} if page.brand.logo_svg else assets
-        with self._lock:
+    @contextmanager
+    def _turn(self, *, strange: bool) -> Iterator[None]:
+        """One of the places, ``strange``: one of those for templates that nobody knows yet."""
+
+        def room() -> bool:
+            return self._busy < self._size and not (strange and self._strangers >= max(1, self._size - 1))
+
+        with self._free:
+            if not self._free.wait_for(room, self.patience_s):
+                raise RenderersBusyError(f"All {self._size} processes for documents are busy.")
+            self._busy += 1
+            self._strangers += strange
+        try:
+            yield
+        finally:
+            with self._free:
+                self._busy -= 1
+                self._strangers -= strange
+                self._free.notify_all()
+
+    def _make(self, order: bytes, *, fresh: bool) -> Answer:
+        for left in reversed(range(STARTS_MAX)):
             try:
-                stylesheet = self._stylesheet(page, template_set)
-                return self._write(text, stylesheet, ClosedFetcher(known), producer=page.brand.name)
-            except SourceRefusedError as error:
-                raise refusal(
-                    f"The template loads {error}; only asset:<sha256> of an uploaded image can be loaded."
-                ) from None
+                return self._attempt(order, fresh=fresh)
+            except NurseryLostError:
+                if not left:
+                    raise
+        raise AssertionError("it returned or raised")
 
-    def _write(self, text: str, stylesheet: CSS, fetcher: ClosedFetcher, *, producer: str) -> bytes:
-        pdf = HTML(string=text, url_fetcher=fetcher).write_pdf(
-            font_config=self._fonts,
-            stylesheets=[stylesheet],
-            pdf_variant="pdf/a-3b",
-            output_intent=OUTPUT_INTENT,
-            color_profiles={OUTPUT_INTENT: self._profile},
-            finisher=lambda _document, pdf: name_producer(pdf, producer),
-        )
-        if fetcher.refused:
-            raise SourceRefusedError(fetcher.refused)
-        assert isinstance(pdf, bytes)  # without a target it is
-        return pdf
+    def _attempt(self, order: bytes, *, fresh: bool) -> Answer:
+        process = self._nursery.fork() if fresh else self._take()
+        with self._free:
+            self._working.add(process)
+        try:
+            answer = process.make(order, self.limits)
+        finally:
+            with self._free:
+                self._working.discard(process)
+        if fresh or process.made >= self._documents_max:
+            _end(process)
+        else:
+            with self._free:
+                self._idle.append(process)
+        return answer
 
-    def _stylesheet(self, page: InvoicePage, template_set: str) -> CSS:
-        """The set's parsed style sheet in the brand's colours and the page's language, least recently used dropped."""
-        brand = page.brand
-        key = (template_set, brand.primary, brand.accent, brand.ink, brand.font, brand.radius_px, page.language)
-        if key not in self._stylesheets:
-            template = self._css.get_template(f"invoice/{template_set}/invoice.css")
-            text = template.render(palette(brand), texts=page.texts)
-            self._stylesheets[key] = CSS(string=text, font_config=self._fonts, url_fetcher=ClosedFetcher({}))
-            if len(self._stylesheets) > STYLESHEETS_MAX:
-                self._stylesheets.popitem(last=False)
-        self._stylesheets.move_to_end(key)
-        return self._stylesheets[key]
+    def _take(self) -> RenderProcess:
+        while True:
+            with self._free:
+                process = self._idle.pop() if self._idle else None
+            if process is None:
+                return self._nursery.fork()
+            if process.alive():
+                return process
+            _end(process)
+
+    def _prove(self, version: str) -> None:
+        with self._free:
+            self._proven[version] = None
+            self._proven.move_to_end(version)
+            if len(self._proven) > PROVEN_MAX:
+                self._proven.popitem(last=False)
+
+    def _stopped(self, error: ProcessEndedError, template_set: str, version: str, *, own: bool) -> DocumentStoppedError:
+        template = f"your own template ({template_set})" if own else template_set
+        what = f"{'Your own template' if own else f'The template set {template_set}'}, version {version},"
+        text = f"{what} {_deed(error.limit, self.limits, str(error))}. {OWN_REMEDY if own else OUR_REMEDY}"
+        return DocumentStoppedError(text, limit=error.limit, template=template, version=version)
 
 
-def palette(brand: Brand) -> dict[str, str]:
-    """What style sheets and mails use of a brand: colours, tints of them, the family, the radius."""
-    return {
-        "primary": brand.primary,
-        "on_primary": text_on(brand.primary, brand.ink),
-        "accent": brand.accent,
-        "ink": brand.ink,
-        "muted": mix(brand.ink, "#ffffff", 32),
-        "rule": mix(brand.ink, "#ffffff", 78),
-        "hairline": mix(brand.ink, "#ffffff", 88),
-        "tint": mix(brand.primary, "#ffffff", 93),
-        "family": FAMILIES[brand.font],
-        "radius": f"{brand.radius_px}px",
+OWN_REMEDY: Final = (
+    "Look for a loop without end, deep nesting, or a very large table or image; mend the template, then retry the job."
+)
+OUR_REMEDY: Final = "If the invoice has very many lines, ask for a higher limit; then retry the job."
+
+
+def _deed(limit: Limit, limits: Limits, how: str) -> str:
+    deeds: dict[Limit, str] = {
+        "processor": f"used {limits.cpu_s} s of processor time for one document and was stopped",
+        "clock": f"did not end within {limits.clock_s} s and was stopped",
+        "memory": f"wanted more than {limits.memory_bytes // MIB} MiB of memory for one document and was stopped",
+        "pages": f"made more than {limits.pages} pages and was stopped",
+        "size": f"made a file of more than {limits.pdf_bytes // MIB} MiB and was stopped",
+        "nesting": "nests deeper than a document may and was stopped",
+        "crash": f"ended the process that made the document ({how})",
     }
+    return deeds[limit]
+
+
+def _end(process: RenderProcess) -> None:
+    try:
+        process.close()
+    except NurseryLostError:
+        return  # it ended with its nursery

@@ -5,19 +5,22 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
-import pikepdf
 from sqlalchemy import insert, select
 
 from billwright.audit.record import record
 from billwright.billing.tables import InvoiceRow
 from billwright.documents.after_issue import close_exceptions, open_exception, set_detail, tell
+from billwright.documents.errors import DocumentStoppedError
 from billwright.documents.events import InvoiceRendered
 from billwright.documents.page import invoice_page
 from billwright.documents.queries import INVOICE_PDF, FrozenInvoice, find_document, frozen_invoice, read_brand
 from billwright.documents.render import Renderer
 from billwright.documents.store import FileStore
 from billwright.documents.tables import DocumentRow
+from billwright.extension.connectors import TransientError
+from billwright.jobs.breaker import Breaker
 from billwright.jobs.enqueue import publish
+from billwright.jobs.tables import BreakerRow
 from billwright.kernel.actor import SYSTEM
 from billwright.kernel.brand import Brand
 from billwright.kernel.errors import InputInvalidError
@@ -25,9 +28,14 @@ from billwright.kernel.ids import new_id
 from billwright.tenancy.configuration import read_configuration
 from billwright.tenancy.database import Database
 from billwright.tenancy.transaction import Tenant, Tx, transaction
+from billwright_templates.versions import template_version
 
 PDF: Final = "application/pdf"
 REFUSED: Final = "document_refused"
+STOPPED: Final = "document_stopped"
+RENDER: Final = "documents.render"
+TEMPLATE: Final = "template:invoice"
+"""The breaker of a tenant's own template: one that runs into its limits again and again costs them a few times only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,29 +47,64 @@ class Printer:
     renderer: Renderer
 
 
-def render_invoice(printer: Printer, tenant: Tenant, invoice_id: UUID, *, trace_id: str | None = None) -> None:
+def render_invoice(
+    printer: Printer, tenant: Tenant, invoice_id: UUID, *, trace_id: str | None = None, again: bool = False
+) -> None:
     """Render and store; an invoice that has its document keeps it, whatever brand or template say by now.
+
+    ``again``: a process that ended by itself does not condemn the document yet, for it may have been ended from outside.
 
     Raises:
         NotFoundError: no such issued invoice.
-        InputInvalidError: the partner's own template is wrong; it stands on the desk as well.
-        TransientError: the disk is full.
+        InputInvalidError: the tenant's own template is wrong; it stands on the desk as well.
+        DocumentStoppedError: it ran over a limit; it stands on the desk as well.
+        LaterError: the tenant's own template ran over its limits several times; its other documents wait.
+        RenderersBusyError: no process was free.
+        TransientError: the disk is full, or the process was ended and may be tried ``again``.
     """
     with transaction(printer.database, tenant, SYSTEM, trace_id=trace_id, read_only=True) as tx:
         if find_document(tx, invoice_id) is not None:
             return
         invoice = frozen_invoice(tx, invoice_id)
         template = read_configuration(tx).documents.template_html
+        troubled = tx.session.get(BreakerRow, TEMPLATE)
+    version = template_version(invoice.content.template_set, template)
+    if troubled is not None and troubled.reason and (template is None or version not in troubled.reason):
+        _breaker(printer, tenant).renew()  # that was another template
     brand = read_brand(printer.database, tenant)
     try:
-        pdf = _pdf(printer, tenant, invoice, brand, template)
-    except InputInvalidError as error:
+        pdf = _guarded(printer, tenant, invoice, brand, template)
+    except (InputInvalidError, DocumentStoppedError) as error:
+        if again and isinstance(error, DocumentStoppedError) and error.limit == "crash":
+            raise TransientError(f"{error} It is tried again.") from error
         with transaction(printer.database, tenant, SYSTEM, trace_id=trace_id) as tx:
-            _refuse(tx, invoice, str(error))
+            _refuse(tx, invoice, error)
         raise
     sha256 = printer.store.put(tenant.id, pdf)
     with transaction(printer.database, tenant, SYSTEM, trace_id=trace_id) as tx:
         _keep(tx, invoice, sha256, pdf)
+
+
+def _guarded(printer: Printer, tenant: Tenant, invoice: FrozenInvoice, brand: Brand, template: str | None) -> bytes:
+    """A tenant's own template passes its breaker."""
+    if template is None:
+        return _pdf(printer, tenant, invoice, brand, None)
+    breaker = _breaker(printer, tenant)
+    breaker.enter()
+    try:
+        pdf = _pdf(printer, tenant, invoice, brand, template)
+    except DocumentStoppedError as error:
+        breaker.failed(error, again=False)
+        raise
+    except InputInvalidError:
+        breaker.answered()
+        raise
+    breaker.answered()
+    return pdf
+
+
+def _breaker(printer: Printer, tenant: Tenant) -> Breaker:
+    return Breaker(printer.database, tenant, TEMPLATE, {RENDER: lambda _job: TEMPLATE})
 
 
 def _pdf(printer: Printer, tenant: Tenant, invoice: FrozenInvoice, brand: Brand, template: str | None) -> bytes:
@@ -97,20 +140,24 @@ def _keep(tx: Tx, invoice: FrozenInvoice, sha256: str, pdf: bytes) -> None:
     record(tx, "document.made", "invoice", invoice.id, after=facts)
     tell(tx, invoice.id, "document.made", f"The document {row['name']} was made.", pages=row["pages"], sha256=sha256)
     set_detail(tx, invoice.id, "document_ready")
-    close_exceptions(tx, invoice.id, REFUSED, how="The document could be made.")
+    close_exceptions(tx, invoice.id, REFUSED, STOPPED, how="The document could be made.")
     publish(tx, InvoiceRendered(invoice_id=invoice.id, document_id=document_id))
 
 
-def _refuse(tx: Tx, invoice: FrozenInvoice, reason: str) -> None:
+def _refuse(tx: Tx, invoice: FrozenInvoice, error: InputInvalidError | DocumentStoppedError) -> None:
+    """On the desk, on the time line and in the audit: the invoice stays issued, its document is not made."""
+    stopped = isinstance(error, DocumentStoppedError)
+    event = "document.stopped" if stopped else "document.failed"
     set_detail(tx, invoice.id, "document_failed")
-    tell(tx, invoice.id, "document.failed", f"The document could not be made: {reason}")
+    tell(tx, invoice.id, event, f"The document could not be made: {error}", **error.facts)
+    record(tx, event, "invoice", invoice.id, after={"reason": str(error), **error.facts})
     open_exception(
         tx,
         subject_kind="invoice",
         subject_id=invoice.id,
-        code=REFUSED,
-        title="Document cannot be made",
-        reason=reason,
+        code=STOPPED if stopped else REFUSED,
+        title="Document was stopped" if stopped else "Document cannot be made",
+        reason=str(error),
         remedy="Mend the template or the logo in the document settings, then retry the job.",
         owner_role="tenant_administrator",
         invoice_id=invoice.id,
@@ -118,6 +165,9 @@ def _refuse(tx: Tx, invoice: FrozenInvoice, reason: str) -> None:
 
 
 def page_count(pdf: bytes) -> int:
+    # Loaded here: it is some megabytes, and most processes know this module without ever making a document.
+    import pikepdf  # noqa: PLC0415 - see above
+
     with pikepdf.open(io.BytesIO(pdf)) as document:
         return len(document.pages)
 

@@ -96,11 +96,17 @@ class Breaker:
 
     def answered(self) -> None:
         """It answered, be it with a refusal: close, and let go on what waits. One transaction only after trouble."""
-        if not self._troubled:
-            return
+        if self._troubled:
+            self.renew()
+
+    def renew(self) -> None:
+        """Close it and let go on what waits: what stands behind it answered, or was replaced by something else."""
         now = self.database.clock.now()
         with transaction(self.database, self.tenant, SYSTEM) as tx:
-            row = tx.session.scalars(select(BreakerRow).where(BreakerRow.key == self.key).with_for_update()).one()
+            query = select(BreakerRow).where(BreakerRow.key == self.key).with_for_update()
+            row = tx.session.scalars(query).one_or_none()
+            if row is None:
+                return
             was_open = row.opened_at is not None
             row.failures = row.times_opened = 0
             row.opened_at = row.retry_at = row.probe_until = row.reason = None

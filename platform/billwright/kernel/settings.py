@@ -30,6 +30,9 @@ class Settings:
     clock_offset_s: int
     jobs_kept_days: int
     plugin_limit_ms: int
+    render_processes: int
+    render_memory_mib: int
+    render_cpu_s: int
     otlp_endpoint: str | None
     otlp_headers: str | None
     traced_percent: int
@@ -109,6 +112,9 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         private_hosts_allowed=env.get("BILLWRIGHT_PRIVATE_HOSTS", "") == "allow",
         jobs_kept_days=max(1, _number(env, "BILLWRIGHT_JOBS_KEPT_DAYS", 30)),
         plugin_limit_ms=max(10, _number(env, "BILLWRIGHT_PLUGIN_LIMIT_MS", 2_000)),
+        render_processes=max(1, _number(env, "BILLWRIGHT_RENDER_PROCESSES", 2)),
+        render_memory_mib=max(256, _number(env, "BILLWRIGHT_RENDER_MEMORY_MIB", 768)),
+        render_cpu_s=max(1, _number(env, "BILLWRIGHT_RENDER_CPU_S", 30)),
         otlp_endpoint=_web_address(env, "BILLWRIGHT_OTLP_ENDPOINT"),
         otlp_headers=_secret(env, "BILLWRIGHT_OTLP_HEADERS"),
         traced_percent=min(100, max(0, _number(env, "BILLWRIGHT_TRACED_PERCENT", 100))),

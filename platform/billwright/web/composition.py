@@ -13,7 +13,9 @@ from billwright.delivery.webhooks import jobs as webhook_jobs
 from billwright.delivery.webhooks.deliver import Courier
 from billwright.delivery.webhooks.jobs import fan_out_handler
 from billwright.delivery.webhooks.vault import Vault
+from billwright.documents.limits import MIB, Limits
 from billwright.documents.mail import MailRenderer
+from billwright.documents.render import Renderer
 from billwright.documents.store import FileStore
 from billwright.extension.loading import available_connectors
 from billwright.extension.running import IN_PROCESS, PluginRunner
@@ -99,12 +101,18 @@ def all_handlers(settings: Settings, database: Database, *, watched: bool = Fals
     return Handlers.of(
         *spine_handlers(plugins).by_kind.values(),
         *_jobs("intake").drop_handlers(database, settings.drop),
-        *_jobs("documents").handlers(database, store),
+        *_jobs("documents").handlers(database, store, renderer_of(settings)),
         *_jobs("delivery").handlers(post, mails),
         *_jobs("posting").handlers(books),
         *_jobs("collections").mail_handlers(post, mails),
         *_courier_handlers(settings, database, post, mails),
     )
+
+
+def renderer_of(settings: Settings) -> Renderer:
+    """Documents in processes of their own; none is started before the first document."""
+    limits = Limits(cpu_s=settings.render_cpu_s, memory_bytes=settings.render_memory_mib * MIB)
+    return Renderer(size=settings.render_processes, limits=limits)
 
 
 def _courier_handlers(settings: Settings, database: Database, post: Post, mails: MailRenderer) -> list[Handler]:

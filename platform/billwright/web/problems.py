@@ -33,6 +33,7 @@ STATUS: Final[Mapping[type[kernel.DomainError], int]] = {
     intake.BodyMalformedError: 400,
     intake.IntakeFullError: 429,
     documents.DocumentDamagedError: 503,
+    documents.DocumentStoppedError: 422,
 }
 """A subclass without a line of its own has the status of its nearest base; a test finds those that have none at all."""
 
