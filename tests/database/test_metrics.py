@@ -19,11 +19,13 @@ from billwright.jobs.tables import BreakerRow, JobRow
 from billwright.kernel.actor import SYSTEM
 from billwright.kernel.clock import SetClock
 from billwright.kernel.ids import new_id
+from billwright.tenancy.configuration import TenantConfiguration
 from billwright.tenancy.database import Database
 from billwright.tenancy.directory import list_tenants
 from billwright.tenancy.tables import TenantRow
 from billwright.tenancy.transaction import Tenant, control_transaction, transaction
 from support.hooks import VAULT, Told
+from support.pipeline import Firm, person
 from support.visitors import counted_statements
 
 MINUTE = timedelta(minutes=1)
@@ -210,3 +212,21 @@ def test_a_tenant_that_cannot_be_read_harms_no_other(
     assert found["billwright_tenants_unread",] == 1
     assert of(found, "billwright_webhook_failed", tenant) == {(): 0}
     assert of(found, "billwright_webhook_failed", broken) == {}
+
+
+def test_drafts_by_stage(make_firm: Callable[[TenantConfiguration], Firm]) -> None:
+    """Of several the oldest counts; what is issued is no draft any more."""
+    firm = make_firm(TenantConfiguration(render_documents=False, deliver_by_mail=False))
+    firm.customer()
+    for number in ("1", "2"):
+        firm.contract(f"K{number}")
+        firm.milestone(f"M{number}", f"K{number}")
+        firm.accept(f"M{number}", f"K{number}")
+        firm.clock.moment += timedelta(minutes=10)
+    found = scraped(firm.database)
+    assert of(found, "billwright_drafts", firm.tenant) == {("manager",): 2}
+    assert of(found, "billwright_draft_oldest_seconds", firm.tenant) == {("manager",): 1200}
+    for invoice in firm.invoices():
+        firm.decide(person("Mara Manager", "invoice:approve_manager"), invoice=invoice)
+        firm.decide(person("Finn Finance", "invoice:approve_finance"), invoice=invoice)
+    assert of(scraped(firm.database), "billwright_drafts", firm.tenant) == {}

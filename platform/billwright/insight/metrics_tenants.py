@@ -1,4 +1,4 @@
-"""Figures that lie in the tenants' own schemas: webhooks and breakers. One statement per tenant, and few tenants at once.
+"""Figures that lie in the tenants' own schemas: drafts, webhooks and breakers. One statement per tenant, and few tenants at once.
 
 A scrape asks at most ``TENANTS_MAX`` tenants, those first that were asked longest ago, and none again within ``KEPT_S``; of
 the others it gives what was read before. So a scrape's work has an upper end, whatever the number of tenants and of scrapers;
@@ -23,6 +23,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from billwright.delivery.webhooks.send import blame_of
 from billwright.delivery.webhooks.tables import WebhookAttemptRow, WebhookDeliveryRow, WebhookSubscriptionRow
+from billwright.insight.stalls import drafts_by_stage
 from billwright.jobs.budget import RETRIES_MAX, retries_left
 from billwright.jobs.tables import BreakerRow
 from billwright.kernel.actor import SYSTEM
@@ -52,6 +53,8 @@ class TenantFigures:
     oldest_s: dict[str, float]
     failed: int
     attempts: dict[str, int]
+    drafts: dict[str, tuple[int, float]]
+    """By stage (insight/stalls.py): how many, and for how many seconds the oldest is in it."""
 
 
 def read_figures(database: Database, tenant: Tenant, read_at_s: float) -> TenantFigures:
@@ -84,6 +87,11 @@ def read_figures(database: Database, tenant: Tenant, read_at_s: float) -> Tenant
         oldest_s={standing: _age_s(tenant.clock_at or now, since) for standing, _, since in waiting},
         failed=sum(count for _, count, _ in told["failed"]),
         attempts=dict(attempts),
+        drafts={
+            stage: (count, _age_s(tenant.clock_at or now, since))
+            for stage, count, since in told.get("draft", ())
+            if stage
+        },
     )
 
 
@@ -118,7 +126,9 @@ def _statement(now: datetime) -> CompoundSelect[Any]:
         .where(WebhookAttemptRow.id >= _first_id(HOUR), WebhookAttemptRow.at > now - HOUR)
         .group_by(WebhookAttemptRow.status)
     )
-    return union_all(breakers, budgets, waiting, failed, attempts)
+    drafts = drafts_by_stage().subquery().c
+    by_stage = select(literal("draft"), drafts.stage, drafts.documents, drafts.since)
+    return union_all(breakers, budgets, waiting, failed, attempts, by_stage)
 
 
 def _first_id(ago: timedelta) -> UUID:
@@ -205,7 +215,14 @@ def tenant_metrics(figures: dict[str, TenantFigures], now_s: float) -> Iterator[
     attempts = GaugeMetricFamily(
         "billwright_webhook_attempts_last_hour", "Requests of the last hour, by outcome.", labels=["outcome", "tenant"]
     )
+    drafts = GaugeMetricFamily("billwright_drafts", "Invoices that are not issued.", labels=["stage", "tenant"])
+    standing_s = GaugeMetricFamily(
+        "billwright_draft_oldest_seconds", "How long the oldest one stands in its stage.", labels=["stage", "tenant"]
+    )
     for slug, each in figures.items():
+        for stage, (count, oldest_s) in each.drafts.items():
+            drafts.add_metric([stage, slug], count)
+            standing_s.add_metric([stage, slug], oldest_s)
         for kind, open_s in each.breakers_open_s.items():
             breakers.add_metric([kind, slug], max(open_s))
             silent.add_metric([kind, slug], len(open_s))
@@ -217,4 +234,4 @@ def tenant_metrics(figures: dict[str, TenantFigures], now_s: float) -> Iterator[
         failed.add_metric([slug], each.failed)
         for outcome, count in each.attempts.items():
             attempts.add_metric([outcome, slug], count)
-    yield from (age, breakers, silent, budgets, waiting, oldest, failed, attempts)
+    yield from (age, breakers, silent, budgets, waiting, oldest, failed, attempts, drafts, standing_s)

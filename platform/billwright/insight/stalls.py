@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Subquery, case, func, literal, select
+from sqlalchemy import ColumnElement, Select, Subquery, case, func, literal, select
 
 from billwright.approvals.tables import ApprovalStepRow
 from billwright.billing.tables import InvoiceRow
@@ -142,8 +142,8 @@ def _times(tx: Tx) -> Subquery:
     return query.subquery("times")
 
 
-def _now() -> Any:
-    """Per stage: documents in it and since when the oldest is."""
+def drafts_by_stage() -> Select[str, int, datetime]:
+    """Drafts of each stage, and since when the oldest is in it; by the index of what is not issued."""
     stage = case(
         (InvoiceRow.detail.in_(_DRAFTING), "check"),
         (InvoiceRow.detail.in_(_HELD), "held"),
@@ -151,11 +151,15 @@ def _now() -> Any:
         (InvoiceRow.detail == "awaiting_finance", "finance"),
         (InvoiceRow.detail == "approved", "issue"),
     ).label("stage")
-    drafts = (
+    return (
         select(stage, func.count().label("documents"), func.min(InvoiceRow.phase_since).label("since"))
         .where(InvoiceRow.issued_at.is_(None), InvoiceRow.phase != "void")
         .group_by(stage)
     )
+
+
+def _now() -> Any:
+    """Per stage: documents in it and since when the oldest is."""
     late = [
         select(literal(name), func.count(), func.min(since)).select_from(row).where(condition).having(func.count() > 0)
         for name, row, since, condition in (
@@ -170,7 +174,7 @@ def _now() -> Any:
         .where(ReceivableRow.open_minor > 0)
         .having(func.count() > 0)
     )
-    return drafts.union_all(*late, owed)
+    return drafts_by_stage().union_all(*late, owed)
 
 
 def _unsent() -> ColumnElement[bool]:
