@@ -1,7 +1,8 @@
 """A dispatcher or worker whose jobs do next to nothing: ``python -m bench._job_process dispatcher|worker [THREADS]``.
 
-Kinds: ``webhooks.bench`` waits for another system that takes 20 ms; ``billing.bench`` is done in its transaction, gathered
-into batches like the platform's own; ``billing.single`` the same, one by one.
+Kinds: ``webhooks.bench`` waits for another system that takes 20 ms, ``webhooks.slow`` for one that takes 50 ms;
+``billing.bench`` is done in its transaction, gathered into batches like the platform's own; ``billing.single`` the same, one
+by one.
 """
 
 import sys
@@ -18,10 +19,15 @@ from billwright.web.composition import database_of
 
 assert harness
 WAIT_S = 0.02
+SLOW_S = 0.05
 
 
 def wait(_tenant: Tenant, _job: Job) -> None:
     time.sleep(WAIT_S)
+
+
+def wait_long(_tenant: Tenant, _job: Job) -> None:
+    time.sleep(SLOW_S)
 
 
 def nothing(_tx: Tx, _jobs: Sequence[Job]) -> None:
@@ -30,6 +36,7 @@ def nothing(_tx: Tx, _jobs: Sequence[Job]) -> None:
 
 HANDLERS = Handlers.of(
     Handler(kind="webhooks.bench", outside=wait, lease_s=5),
+    Handler(kind="webhooks.slow", outside=wait_long, lease_s=5),
     Handler(kind="billing.bench", in_transaction=nothing, batch_max=100, lease_s=5),
     Handler(kind="billing.single", in_transaction=nothing, lease_s=5),
 )

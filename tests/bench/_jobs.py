@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 
-from sqlalchemy import exists, func, literal_column, or_, select
+from sqlalchemy import exists, func, literal_column, or_, select, update
 
 from bench import _harness as harness
 from billwright.jobs.enqueue import enqueue
@@ -22,6 +22,7 @@ from billwright.tenancy.transaction import Tenant, control_statements, control_t
 TESTS = harness.ROOT / "tests"
 AT_ONCE = 2_000
 LOOK_EVERY_S = 0.02
+KIND_THAT_WAITS = "webhooks.bench"
 
 
 @contextmanager
@@ -66,10 +67,11 @@ def left(database: Database, kind: str) -> int:
         return tx.session.scalar(query) or 0
 
 
-def anything_left(database: Database, kind: str) -> bool:
-    """By the partial indexes: looking must cost next to nothing, however many are done already."""
-    waiting = exists().where(JobRow.kind == kind, WAITING)
-    leased = exists().where(JobRow.kind == kind, JobRow.state == literal_column("'leased'"))
+def anything_left(database: Database, kind: str, tenant: Tenant | None = None) -> bool:
+    """Of all, or of one tenant. By the partial indexes: looking must cost next to nothing, however many are done already."""
+    mine = (JobRow.kind == kind, *((JobRow.tenant_id == tenant.id,) if tenant else ()))
+    waiting = exists().where(*mine, WAITING)
+    leased = exists().where(*mine, JobRow.state == literal_column("'leased'"))
     with control_statements(database) as connection:
         return bool(connection.execute(select(or_(waiting, leased))).scalar_one())
 
@@ -82,6 +84,14 @@ def until_done(database: Database, kind: str, *, within_s: float = 600) -> float
             raise TimeoutError(f"{left(database, kind)} jobs of {kind} are left")
         time.sleep(LOOK_EVERY_S)
     return time.perf_counter() - started
+
+
+def forget(database: Database, tenant: Tenant) -> None:
+    """What the tenant still wants is wanted no more: the next pair begins without it."""
+    with control_transaction(database, SYSTEM) as tx:
+        tx.session.execute(update(JobRow).where(JobRow.tenant_id == tenant.id, WAITING).values(state="done"))
+    while anything_left(database, KIND_THAT_WAITS, tenant):
+        time.sleep(LOOK_EVERY_S)
 
 
 def waits(database: Database, tenant: Tenant, since: datetime) -> list[float]:

@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError
 from billwright.jobs import queries
 from billwright.jobs.brokers.choose import make_broker
 from billwright.jobs.brokers.port import ACTOR, LeaseBroker, give_back
-from billwright.jobs.claim import claim, lease_now, release
+from billwright.jobs.claim import Lease, claim, lease_now, release
 from billwright.jobs.failures import classify
 from billwright.jobs.handlers import Handlers
 from billwright.jobs.tables import JobRow
@@ -30,6 +30,9 @@ TIME_LIMIT_MS: Final = 600_000
 EXPIRE_EVERY_S: Final = 1.0
 # Between two rounds, at least and (after one that found nothing, unless a worker rings) at most.
 BUSY_S: Final = 0.03
+QUICK_S: Final = (
+    0.005  # after one whose leases hold as much as they may, or that found nothing: then a ring is waited for
+)
 IDLE_S: Final = 0.1
 IDLE_MAX_S: Final = 1.0  # how seldom it asks in the end when nobody rings and nothing is due
 # How often a worker looks into a queue whose bell nobody rings: for messages that a dead worker left behind.
@@ -65,8 +68,8 @@ def declare_actor(broker: LeaseBroker, database: Database, handlers: Handlers, s
                 return
 
 
-def dispatch_once(database: Database, handlers: Handlers, broker: LeaseBroker) -> int:
-    """One lease round; return how many leases were handed out. A broker that is away costs time, never work."""
+def dispatch_once(database: Database, handlers: Handlers, broker: LeaseBroker) -> list[Lease]:
+    """One lease round; return what was handed out. A broker that is away costs time, never work."""
     leases = claim(database, handlers)
     for position, lease in enumerate(leases):
         try:
@@ -75,7 +78,7 @@ def dispatch_once(database: Database, handlers: Handlers, broker: LeaseBroker) -
             for unsent in leases[position:]:
                 release(database, unsent.id)
             raise
-    return len(leases)
+    return leases
 
 
 def expire(database: Database, broker: LeaseBroker) -> int:
@@ -136,13 +139,18 @@ def dispatch(
                 expire(database, broker)
                 each_second()
             handed_out = dispatch_once(database, handlers, broker)
-            stop.wait(BUSY_S)
+            stop.wait(BUSY_S if handed_out and not _full(handlers, handed_out) else QUICK_S)
             idle_s = IDLE_S if handed_out else min(idle_s * 1.5, IDLE_MAX_S)
-            if not handed_out and broker.wait_for_ring(idle_s - BUSY_S):
+            if not handed_out and broker.wait_for_ring(idle_s - QUICK_S):
                 idle_s = IDLE_S
         except Exception as error:
             log.warning("dispatcher waits", error=_first_line(error))
             stop.wait(BROKER_AWAY_S)
+
+
+def _full(handlers: Handlers, leases: Sequence[Lease]) -> bool:
+    """Whether waiting would gather nothing: what could be leased together was, and there may be more of it."""
+    return any(lease.jobs >= handlers.by_kind[lease.kind].batch_max for lease in leases)
 
 
 def _first_line(error: Exception) -> str:

@@ -33,8 +33,12 @@ SUSPECT_LEASE_S: Final = 30
 @dataclass(frozen=True, slots=True)
 class Lease:
     id: UUID
-    queue: str
+    kind: str
     jobs: int
+
+    @property
+    def queue(self) -> str:
+        return self.kind.partition(".")[0]
 
 
 def claim(
@@ -75,7 +79,7 @@ def claim(
             lease_s = handlers.by_kind[kind].lease_s
             until = queries.lease_until(now, min(lease_s, SUSPECT_LEASE_S) if alone else lease_s)
             for part in parts:
-                lease = Lease(new_id(), part[0].queue, len(part))
+                lease = Lease(new_id(), kind, len(part))
                 leases.append(lease)
                 grants.extend((job.id, lease.id, until) for job in part)
         queries.lease(tx.session, now, grants)
