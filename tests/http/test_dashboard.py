@@ -42,7 +42,8 @@ def known_labels() -> dict[str, set[str]]:
     groups = [JobGroup("t", "q", state, "business", 2, 1, 5.0, 6.0) for state in ("queued", "retry", "leased", "dead")]
     figures = TenantFigures(
         read_at_s=0.0, breakers_open_s={"mail": [1.0]}, retries_left={"mail": 9}, waiting={"active": 1},
-        oldest_s={"active": 2.0}, failed=1, attempts={"taken": 3}, drafts={"held": (1, 4.0)},
+        oldest_s={"active": 2.0}, failed=1, attempts={"taken": 3}, drafts={"held": 1},
+        drafts_oldest_s={"held": 4.0},
     )  # fmt: skip
     found = [*job_metrics(groups), *tenant_metrics({"t": figures}, 1.0)]
     return {metric.name: set(metric.samples[0].labels) for metric in found}

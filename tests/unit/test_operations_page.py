@@ -39,7 +39,8 @@ def labels() -> dict[str, set[str]]:
     figures = TenantFigures(
         read_at_s=0.0, breakers_open_s={"mail": [1.0]}, retries_left={"mail": 9}, waiting={"active": 1},
         oldest_s={"active": 2.0}, failed=1, attempts={"taken": 3},
-        drafts={"held": (1, 4.0)},
+        drafts={"held": 1},
+        drafts_oldest_s={"held": 4.0},
     )  # fmt: skip
     found: list[Metric] = [*job_metrics(groups), *tenant_metrics({"t": figures}, 1.0)]
     return {metric.name: set(metric.samples[0].labels) for metric in found}

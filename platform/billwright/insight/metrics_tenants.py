@@ -53,8 +53,9 @@ class TenantFigures:
     oldest_s: dict[str, float]
     failed: int
     attempts: dict[str, int]
-    drafts: dict[str, tuple[int, float]]
-    """By stage (insight/stalls.py): how many, and for how many seconds the oldest is in it."""
+    drafts: dict[str, int]
+    """By stage (insight/stalls.py)."""
+    drafts_oldest_s: dict[str, float]
 
 
 def read_figures(database: Database, tenant: Tenant, read_at_s: float) -> TenantFigures:
@@ -79,6 +80,7 @@ def read_figures(database: Database, tenant: Tenant, read_at_s: float) -> Tenant
     left: dict[str, int] = {}
     for key, _, full_at in told.get("budget", ()):
         left[_kind(key)] = min(retries_left(full_at, now), left.get(_kind(key), RETRIES_MAX))
+    drafts = [each for each in told.get("draft", ()) if each[0]]
     return TenantFigures(
         read_at_s=read_at_s,
         breakers_open_s=open_s,
@@ -87,11 +89,8 @@ def read_figures(database: Database, tenant: Tenant, read_at_s: float) -> Tenant
         oldest_s={standing: _age_s(tenant.clock_at or now, since) for standing, _, since in waiting},
         failed=sum(count for _, count, _ in told["failed"]),
         attempts=dict(attempts),
-        drafts={
-            stage: (count, _age_s(tenant.clock_at or now, since))
-            for stage, count, since in told.get("draft", ())
-            if stage
-        },
+        drafts={stage: count for stage, count, _ in drafts},
+        drafts_oldest_s={stage: _age_s(tenant.clock_at or now, since) for stage, _, since in drafts},
     )
 
 
@@ -220,9 +219,9 @@ def tenant_metrics(figures: dict[str, TenantFigures], now_s: float) -> Iterator[
         "billwright_draft_oldest_seconds", "How long the oldest one stands in its stage.", labels=["stage", "tenant"]
     )
     for slug, each in figures.items():
-        for stage, (count, oldest_s) in each.drafts.items():
+        for stage, count in each.drafts.items():
             drafts.add_metric([stage, slug], count)
-            standing_s.add_metric([stage, slug], oldest_s)
+            standing_s.add_metric([stage, slug], each.drafts_oldest_s[stage])
         for kind, open_s in each.breakers_open_s.items():
             breakers.add_metric([kind, slug], max(open_s))
             silent.add_metric([kind, slug], len(open_s))
