@@ -141,6 +141,13 @@ def test_the_command_lists_and_tries_again(api: Api, dead: dict[str, str], datab
     assert "3 dead jobs" in run("list")
     listed = json.loads(run("list", "--class", "business", "--json"))
     assert [each["id"] for each in listed] == [dead["r1"]]
+    shown = CliRunner().invoke(
+        billwright, ["jobs", "show", dead["b1"], "--tenant", api.firm.tenant.slug], env=environment
+    )
+    assert json.loads(shown.stdout)["error"] == "ValueError: broken"
+    assert 'raise ValueError("broken")' in shown.stderr
+    assert "Traceback" not in shown.stdout
+    assert "rests until" in run("snooze", dead["r1"], "--until", "2026-12-20", "--reason", "The vendor mends it.")
     run("retry", status=2)
     assert "2 queued again" in run("retry", "--kind", "billing.bug")
     assert "1 queued again" in run("retry", dead["r1"])

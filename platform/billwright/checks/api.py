@@ -17,9 +17,12 @@ from billwright.canon.schemas import Named, named_or_none, shown_or_none
 from billwright.checks import reads
 from billwright.checks.assign_exception import assign_exception
 from billwright.checks.assign_job import assign_job
+from billwright.checks.assign_message import assign_message
 from billwright.checks.pause_exception import pause_exception, resume_exception
 from billwright.checks.submit_draft import submit_draft
 from billwright.checks.tables import ExceptionRow
+from billwright.intake.queries import get_message
+from billwright.intake.schemas import MessageOut
 from billwright.jobs.api import JobOut, job_out
 from billwright.kernel.actor import Actor
 from billwright.kernel.amount_out import AmountOut, amount_out
@@ -340,4 +343,41 @@ class DeadJobController(Controller):
         return job_out(assign_job(database, tenant, actor, read("job", job_id), person_id=person_id, trace_id=trace_id))
 
 
-CONTROLLERS: Final[tuple[type[Controller], ...]] = (ExceptionController, SubmitController, DeadJobController)
+class HeldMessageController(Controller):
+    """Who mends a held message; the rest of ``/v1/messages`` is the intake's."""
+
+    path = "/v1/messages"
+    tags = ("Messages",)
+
+    @post(
+        "/{message_id:str}/assign",
+        operation_id="assignMessage",
+        summary="Give a held message to somebody",
+        status_code=200,
+        sync_to_thread=True,
+        responses=refusals(404, 409, 422),
+    )
+    def assign(
+        self,
+        message_id: FromPath[str],
+        data: JSONBody[AssignIn],
+        database: NamedDependency[Database],
+        tenant: NamedDependency[Tenant],
+        actor: NamedDependency[Actor],
+        trace_id: NamedDependency[str],
+    ) -> MessageOut:
+        """Say who mends it; null gives it back."""
+        identifier = read("msg", message_id)
+        person_id = read("per", data.person) if data.person is not None else None
+        assign_message(database, tenant, actor, identifier, person_id=person_id, trace_id=trace_id)
+        with transaction(database, tenant, actor, read_only=True) as tx:
+            row, content = get_message(tx, identifier)
+        return MessageOut.of(row, content)
+
+
+CONTROLLERS: Final[tuple[type[Controller], ...]] = (
+    ExceptionController,
+    SubmitController,
+    DeadJobController,
+    HeldMessageController,
+)

@@ -1,5 +1,7 @@
 """``billwright jobs``: what gave up in a tenant, and another try; for operators without a browser."""
 
+from datetime import UTC, datetime
+
 import click
 import msgspec
 from rich.console import Console
@@ -11,8 +13,11 @@ from billwright.cli.with_database import with_database
 from billwright.identity.act import operator
 from billwright.jobs.api import job_out
 from billwright.jobs.retry_dead import retry_many
+from billwright.jobs.snooze_dead import snooze_dead
 from billwright.jobs.tables import JobRow
+from billwright.kernel.errors import NotFoundError
 from billwright.kernel.ids import read
+from billwright.kernel.redact import redact
 from billwright.tenancy.directory import load_tenant
 from billwright.tenancy.transaction import transaction
 
@@ -73,3 +78,33 @@ def retry(job_ids: tuple[str, ...], slug: str, kind: str | None, error_class: st
         ids = [read("job", each) for each in job_ids] or None
         done = retry_many(database, tenant, operator(), job_ids=ids, kind=kind, error_class=error_class)
     click.echo(f"{done.queued} queued again, {done.resolved} resolved: their work waits already. {done.left} left.")
+
+
+@command.command("show")
+@click.argument("job_id", metavar="JOB")
+@click.option("--tenant", "slug", required=True, metavar="SLUG")
+def show_one(job_id: str, slug: str) -> None:
+    """One job as JSON, with what went out and came back, without secrets; its traceback follows, if it has one."""
+    with with_database() as (_, database):
+        tenant = load_tenant(database, slug)
+        with transaction(database, tenant, operator(), read_only=True) as tx:
+            query = select(JobRow).where(JobRow.id == read("job", job_id), JobRow.tenant_id == tenant.id)
+            row = tx.session.scalars(query).one_or_none()
+    if row is None:
+        raise NotFoundError(f"There is no job {job_id} in {slug}.")
+    click.echo(msgspec.json.format(msgspec.json.encode(job_out(row)), indent=2))
+    if row.traceback:
+        click.echo(redact(row.traceback), err=True)
+
+
+@command.command("snooze")
+@click.argument("job_id", metavar="JOB")
+@click.option("--tenant", "slug", required=True, metavar="SLUG")
+@click.option("--until", required=True, type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M"]), help="In UTC.")
+@click.option("--reason", required=True, help="What is waited for.")
+def snooze(job_id: str, slug: str, until: datetime, reason: str) -> None:
+    """Nobody need look at a dead job until then."""
+    with with_database() as (_, database):
+        tenant, moment = load_tenant(database, slug), until.replace(tzinfo=UTC)
+        row = snooze_dead(database, tenant, operator(), read("job", job_id), until=moment, reason=reason)
+    click.echo(f"{row.kind} rests until {moment:%Y-%m-%d %H:%M} UTC.")

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final
 
 import msgspec
 from litestar import Controller, Request, Response, get, post
@@ -11,13 +11,15 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import OpenAPIMediaType, Operation, RequestBody, Schema
 from litestar.openapi.spec.enums import OpenAPIType
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter, RawBody
-from sqlalchemy import Row
 
+from billwright.intake.api_desk import CONTROLLERS as DESK
 from billwright.intake.body import split_messages
-from billwright.intake.queries import get_message, list_messages
+from billwright.intake.mapping import Why
+from billwright.intake.queries import NOBODY, get_message, list_messages
 from billwright.intake.receive_hook import receive_hook
 from billwright.intake.replay import ReplayReport, replay
 from billwright.intake.retry_messages import retry_messages
+from billwright.intake.schemas import MessageOut, State
 from billwright.intake.store_messages import MessageResult, Status, store_messages
 from billwright.kernel.actor import Actor
 from billwright.kernel.errors import SettingsInvalidError
@@ -28,7 +30,13 @@ from billwright.tenancy.answers import Cursor, Limit, refusals
 from billwright.tenancy.database import Database
 from billwright.tenancy.transaction import Tenant, transaction
 
-State = Literal["received", "applied", "held", "superseded"]
+Source = Annotated[str, msgspec.Meta(max_length=1_000)]
+
+
+Assignee = Annotated[
+    str | None,
+    QueryParameter(max_length=60, description="Only what this person has taken: `per_...`, `me` or `nobody`."),
+]
 
 
 class ResultOut(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,49 +65,13 @@ class ResultsOut(msgspec.Struct, frozen=True):
     results: list[ResultOut]
 
 
-class MessageOut(msgspec.Struct, frozen=True, kw_only=True):
-    """A stored message. ``reason`` says why it is held or superseded, ``field`` where in it."""
-
-    id: str
-    source: str
-    source_id: str
-    type: str
-    subject: str
-    time: datetime
-    sequence: int | None
-    channel: str
-    received_at: datetime
-    state: State
-    reason: str | None
-    field: str | None
-    applied_at: datetime | None
-    data: Any = None
-
-    @classmethod
-    def of(cls, row: Row[Any], data: Any = None) -> "MessageOut":
-        return cls(
-            id=show("msg", row.id),
-            source=row.source,
-            source_id=row.message_id,
-            type=row.type,
-            subject=row.subject,
-            time=row.time,
-            sequence=row.sequence,
-            channel=row.channel,
-            received_at=row.received_at,
-            state=row.state,
-            reason=row.reason,
-            field=row.field,
-            applied_at=row.applied_at,
-            data=data,
-        )
-
-
 class RetryIn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which held messages: these, or all of a type, or all."""
+    """Which held messages: these, or all that fit what is given; an empty body means all. At most 1,000 at once."""
 
-    message_ids: list[str] | None = None
-    type: str | None = None
+    message_ids: Annotated[list[str], msgspec.Meta(max_length=1_000)] | None = None
+    type: Annotated[str, msgspec.Meta(max_length=300)] | None = None
+    source: Source | None = None
+    why: Why | None = None
 
 
 class RetryOut(msgspec.Struct, frozen=True):
@@ -170,10 +142,18 @@ class MessageController(Controller):
         in_state: Annotated[State | None, QueryParameter(name="state")] = None,
         event_type: Annotated[str | None, QueryParameter(name="type")] = None,
         source: FromQuery[str | None] = None,
+        why: FromQuery[Why | None] = None,
+        assignee: Assignee = None,
+        resting: FromQuery[bool | None] = None,
     ) -> Page[MessageOut]:
-        """Messages, newest first, without their data."""
+        """Messages, newest first, without their data. `why`, `assignee` and `resting` narrow to those that are held."""
+        who = actor.person_id if assignee == "me" else assignee
+        who = read("per", who) if isinstance(who, str) and who != NOBODY else who
         with transaction(database, tenant, actor, read_only=True) as tx:
-            found = list_messages(tx, limit=limit, cursor=cursor, state=in_state, event_type=event_type, source=source)
+            found = list_messages(
+                tx, limit=limit, cursor=cursor, state=in_state, event_type=event_type, source=source, why=why,
+                assignee=who, rests=resting,
+            )  # fmt: skip
         return Page(items=[MessageOut.of(row) for row in found.rows], next_cursor=found.next_cursor)
 
     @get(
@@ -213,7 +193,10 @@ class MessageController(Controller):
     ) -> RetryOut:
         """Have held messages applied again; the answer names those that will be."""
         wanted = None if data.message_ids is None else [read("msg", text) for text in data.message_ids]
-        held = retry_messages(database, tenant, actor, message_ids=wanted, event_type=data.type, trace_id=trace_id)
+        held = retry_messages(
+            database, tenant, actor, message_ids=wanted, event_type=data.type, source=data.source, why=data.why,
+            trace_id=trace_id,
+        )  # fmt: skip
         return RetryOut([show("msg", message_id) for message_id in held])
 
     @post(
@@ -282,4 +265,4 @@ class HookController(Controller):
         return Response(ResultsOut([ResultOut.of(result) for result in results]))
 
 
-CONTROLLERS: Final[tuple[type[Controller], ...]] = (MessageController, HookController)
+CONTROLLERS: Final[tuple[type[Controller], ...]] = (MessageController, HookController, *DESK)
