@@ -248,7 +248,7 @@ def test_the_description_shows_the_bodies(client: Client) -> None:
         assert found["requestBody"]["content"]["application/json"]["schema"]["type"] == ["object", "array"]
         assert "202" in found["responses"]
     assert [each["name"] for each in described["/v1/messages"]["get"]["parameters"]] == [
-        "limit", "cursor", "state", "type", "source",
+        "limit", "cursor", "state", "type", "source", "why", "assignee", "resting",
     ]  # fmt: skip
 
 
