@@ -189,7 +189,26 @@ def test_a_process_is_followed_by_another_before_it_grows() -> None:
         brief.close()
 
 
-def test_a_tenants_template_leaves_no_process_behind(renderer: Renderer) -> None:
+def test_a_process_serves_one_tenants_template_and_nothing_else(renderer: Renderer) -> None:
+    def process_after(owner: str, template: str | None = "<p>x</p>") -> int:
+        before = set(renderer.pids)
+        renderer.render_invoice(PAGE, template_set="classic", template_override=template, owner=owner)
+        return (set(renderer.pids) - before or {0}).pop()
+
+    renderer.close()
+    ours(renderer)
+    first = process_after("a")
+    assert first
+    assert process_after("a") == 0
+    second = process_after("b")
+    assert second
+    assert process_after("b", "<p>y</p>") not in (0, first, second)
+    assert process_after("b", None) == 0
+    assert gone(first)
+    assert not gone(second)
+
+
+def test_a_template_without_an_owner_leaves_no_process_behind(renderer: Renderer) -> None:
     renderer.close()
     own(renderer, "<p>x</p>")
     assert len(renderer.pids) == 1

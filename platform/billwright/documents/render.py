@@ -1,7 +1,8 @@
 """Invoices as PDF/A-3b, each made in a process that may be ended without harm to others. One ``Renderer`` per worker.
 
 The worker itself loads nothing of the typesetting. Documents of our own template sets are made by a few processes that stay
-warm; each of a tenant's own template by a fresh one, so that nothing of it is left when the next tenant's document is made.
+warm. A process that ran a tenant's own template makes that tenant's documents with that template and nothing else ever, so
+that whatever it may have done to the process, no other tenant's document meets it.
 """
 
 import hashlib
@@ -28,6 +29,8 @@ DOCUMENTS_MAX: Final = 500
 PATIENCE_S: Final = 10.0
 PROVEN_MAX: Final = 10_000
 STARTS_MAX: Final = 2
+OURS: Final = "ours"
+"""The purpose of processes for our own template sets; others have an owner, a stroke, and the template's version."""
 log: Final = structlog.get_logger("billwright.documents")
 
 
@@ -58,7 +61,7 @@ class Renderer:
         self._nursery = Nursery(self.limits)
         self._free = threading.Condition()
         self._busy = self._strangers = 0
-        self._idle: list[RenderProcess] = []
+        self._idle: list[tuple[str, RenderProcess]] = []
         self._working: set[RenderProcess] = set()
         self._proven: OrderedDict[str, None] = OrderedDict()
 
@@ -69,12 +72,14 @@ class Renderer:
         template_set: str,
         template_override: str | None = None,
         assets: Mapping[str, bytes] | None = None,
+        owner: str = "",
     ) -> bytes:
         """The PDF of ``page``.
 
         Args:
             template_override: a tenant's own Jinja template; it may extend ``invoice/<set>/invoice.html``.
             assets: images by the SHA-256 of their bytes; a template loads them as ``asset:<sha256>``.
+            owner: whose template it is: its process is kept for the owner's next document. Without one it is ended.
 
         Raises:
             InputInvalidError: no such set, an asset is not what its hash says, or the tenant's template is malformed,
@@ -93,7 +98,7 @@ class Renderer:
         own = template_override is not None
         try:
             with self._turn(strange=own and version not in self._proven):
-                answer = self._make(order, fresh=own)
+                answer = self._make(order, f"{owner}/{version}" if own else OURS)
         except ProcessEndedError as error:
             self._proven.pop(version, None)
             log.warning("document stopped", limit=error.limit, how=str(error), template=template_set, version=version)
@@ -112,14 +117,14 @@ class Renderer:
     def pids(self) -> list[int]:
         """The nursery, then the processes that make documents or wait for one: for those who watch them."""
         with self._free:
-            known = [each.pid for each in (*self._idle, *self._working)]
+            known = [each.pid for each in (*(process for _, process in self._idle), *self._working)]
         return [*([self._nursery.pid] if self._nursery.pid else []), *known]
 
     def close(self) -> None:
         """End all processes. The renderer can be used again; it starts others then."""
         with self._free:
             idle, self._idle = self._idle, []
-        for process in idle:
+        for _, process in idle:
             _end(process)
         self._nursery.stop()
 
@@ -143,17 +148,17 @@ class Renderer:
                 self._strangers -= strange
                 self._free.notify_all()
 
-    def _make(self, order: bytes, *, fresh: bool) -> Answer:
+    def _make(self, order: bytes, purpose: str) -> Answer:
         for left in reversed(range(STARTS_MAX)):
             try:
-                return self._attempt(order, fresh=fresh)
+                return self._attempt(order, purpose)
             except NurseryLostError:
                 if not left:
                     raise
         raise AssertionError("it returned or raised")
 
-    def _attempt(self, order: bytes, *, fresh: bool) -> Answer:
-        process = self._nursery.fork() if fresh else self._take()
+    def _attempt(self, order: bytes, purpose: str) -> Answer:
+        process = self._take(purpose)
         with self._free:
             self._working.add(process)
         try:
@@ -161,22 +166,33 @@ class Renderer:
         finally:
             with self._free:
                 self._working.discard(process)
-        if fresh or process.made >= self._documents_max:
-            _end(process)
-        else:
-            with self._free:
-                self._idle.append(process)
+        self._keep(purpose, process)
         return answer
 
-    def _take(self) -> RenderProcess:
+    def _take(self, purpose: str) -> RenderProcess:
         while True:
             with self._free:
-                process = self._idle.pop() if self._idle else None
-            if process is None:
+                found = next((each for each in reversed(self._idle) if each[0] == purpose), None)
+                if found is not None:
+                    self._idle.remove(found)
+            if found is None:
                 return self._nursery.fork()
-            if process.alive():
-                return process
-            _end(process)
+            if found[1].alive():
+                return found[1]
+            _end(found[1])
+
+    def _keep(self, purpose: str, process: RenderProcess) -> None:
+        """For the next of its purpose, unless it made enough or has no owner; of those with an owner, the last ones."""
+        ended = [process]
+        if process.made < self._documents_max and not purpose.startswith("/"):
+            with self._free:
+                self._idle.append((purpose, process))
+                owned = [each for each in self._idle if each[0] != OURS]
+                surplus = owned[: -self._size] if len(owned) > self._size else []
+                self._idle = [each for each in self._idle if each not in surplus]
+            ended = [each for _, each in surplus]
+        for each in ended:
+            _end(each)
 
     def _prove(self, version: str) -> None:
         with self._free:

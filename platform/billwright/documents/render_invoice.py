@@ -114,6 +114,7 @@ def _pdf(printer: Printer, tenant: Tenant, invoice: FrozenInvoice, brand: Brand,
         template_set=invoice.content.template_set,
         template_override=template,
         assets={logo: printer.store.read(tenant.id, logo)} if logo else None,
+        owner=tenant.id.hex,
     )
 
 
