@@ -13,6 +13,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from billwright.documents import errors as documents
+from billwright.einvoice import errors as einvoice
 from billwright.identity import errors as identity
 from billwright.intake import errors as intake
 from billwright.kernel import errors as kernel
@@ -33,6 +34,7 @@ STATUS: Final[Mapping[type[kernel.DomainError], int]] = {
     intake.BodyMalformedError: 400,
     intake.IntakeFullError: 429,
     documents.DocumentDamagedError: 503,
+    einvoice.EinvoiceBusyError: 503,
     documents.DocumentStoppedError: 422,
 }
 """A subclass without a line of its own has the status of its nearest base; a test finds those that have none at all."""

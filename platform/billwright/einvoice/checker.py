@@ -1,0 +1,178 @@
+"""The checking process as the rest sees it: one child that stays warm, started on first use, again after it had to be ended."""
+
+import contextlib
+import os
+import select
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import IO, Final
+
+from billwright.einvoice.errors import EinvoiceBusyError, RuleSetInvalidError
+from billwright.einvoice.findings import Report, unchecked
+from billwright.einvoice.installed import InstalledRules
+from billwright.einvoice.model import Invoice
+from billwright.einvoice.orders import ANSWERS, ENCODER, HEAD_BYTES, Answer, CheckOrder, CompileOrder, Order, WriteOrder
+
+WAITING_MAX: Final = 8
+WAIT_S: Final = 60.0
+_REMEDY: Final = (
+    "This says nothing about the document. Check it again; if it stays, send a smaller one or ask an operator."
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Of one document. ``time_s`` includes the child's start and the compiling of rules, some 2 s when the machine is busy."""
+
+    time_s: int = 30
+    memory_bytes: int = 1536 * 1024**2
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The operator's rules: what there is, and how to get a text by its hash. Asked only for what the child lacks."""
+
+    installed: Sequence[InstalledRules] = ()
+    text: Callable[[str], str] = str
+
+
+class Checker:
+    """Owner of the child. One document at a time; a few callers may wait, more are told to come again."""
+
+    def __init__(self, limits: Limits | None = None) -> None:
+        self._limits = limits or Limits()
+        self._lock = threading.Lock()
+        self._places = threading.BoundedSemaphore(WAITING_MAX)
+        self._child: subprocess.Popen[bytes] | None = None
+        self._known: set[str] = set()
+
+    def check(self, body: bytes, rules: Rules | None = None, *, read: bool = False) -> Report:
+        """Check a document, and read it if ``read``. What the child could not handle is reported as unchecked.
+
+        Raises:
+            EinvoiceBusyError: too many documents wait already.
+        """
+        rules = rules or Rules()
+        with self._turn():
+            wanted = {each.sha256 for each in rules.installed} - self._known_to_child()
+            order = CheckOrder(
+                time_s=self._limits.time_s,
+                body=body,
+                installed=tuple(rules.installed),
+                texts={sha256: rules.text(sha256) for sha256 in sorted(wanted)},
+                read=read,
+            )
+            answer = self._ask(order)
+            if self._child is not None:
+                self._known |= wanted
+        if answer.report is not None:
+            return answer.report
+        finding = unchecked(
+            "validator-failed", f"The validator could not handle this document: {answer.failed}.", _REMEDY
+        )
+        return Report(syntax=None, container=None, specification=None, findings=(finding,))
+
+    def check_rules(self, text: str) -> None:
+        """Refuse a rule set that does not compile.
+
+        Raises:
+            RuleSetInvalidError: the sentence gives the compiler's first complaint.
+        """
+        with self._turn():
+            answer = self._ask(CompileOrder(time_s=self._limits.time_s, text=text))
+        if answer.failed:
+            raise RuleSetInvalidError(
+                f"This is not a compiled rule set (XSLT that reports SVRL): {answer.failed}. Compile the Schematron first.",
+                field="file",
+            )
+
+    def write(self, invoice: Invoice, syntax: str) -> bytes:
+        """``invoice`` as a document of ``syntax``: ubl or cii."""
+        with self._turn():
+            answer = self._ask(WriteOrder(time_s=self._limits.time_s, invoice=invoice, syntax=syntax))
+        assert not answer.failed, answer.failed
+        return answer.written
+
+    @property
+    def pid(self) -> int | None:
+        """The child's process id while it lives."""
+        return self._child.pid if self._child else None
+
+    def stop(self) -> None:
+        """End the child; the next document starts another."""
+        self._known.clear()
+        if self._child is not None:
+            self._child.kill()
+            self._child.communicate()
+            self._child = None
+
+    @contextlib.contextmanager
+    def _turn(self) -> Iterator[None]:
+        if not self._places.acquire(blocking=False):
+            raise _busy()
+        try:
+            if not self._lock.acquire(timeout=WAIT_S):
+                raise _busy()
+            try:
+                yield
+            finally:
+                self._lock.release()
+        finally:
+            self._places.release()
+
+    def _known_to_child(self) -> set[str]:
+        if self._child is None or self._child.poll() is not None:
+            self.stop()
+        return self._known
+
+    def _ask(self, order: Order) -> Answer:
+        deadline = time.monotonic() + self._limits.time_s
+        child = self._child = self._child or self._start()
+        assert child.stdin is not None
+        assert child.stdout is not None
+        body = ENCODER.encode(order)
+        try:
+            with contextlib.suppress(BrokenPipeError):  # it died: reading says so
+                child.stdin.write(len(body).to_bytes(HEAD_BYTES) + body)
+                child.stdin.flush()
+            size = int.from_bytes(_read(child.stdout, HEAD_BYTES, deadline))
+            return ANSWERS.decode(_read(child.stdout, size, deadline))
+        except TimeoutError:
+            self.stop()
+            return Answer(failed=f"it took longer than {self._limits.time_s} s")
+        except EOFError:
+            self.stop()
+            return Answer(failed="it ended the checking process, by its memory, its time or a fault of the rule engine")
+        except BaseException:
+            self.stop()  # what the child would still write must not answer the next order
+            raise
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        self._known.clear()
+        command = [sys.executable, "-I", "-m", "billwright.einvoice.child", str(self._limits.memory_bytes)]
+        return subprocess.Popen(  # noqa: S603 - our own interpreter and module
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env={"LANG": "C.UTF-8"}
+        )
+
+
+def _read(stream: IO[bytes], size: int, deadline: float) -> bytes:
+    """Exactly ``size`` bytes before ``deadline``, past the stream's own buffer."""
+    parts = []
+    while size:
+        ready, _, _ = select.select([stream], [], [], max(0, deadline - time.monotonic()))
+        if not ready:
+            raise TimeoutError
+        part = os.read(stream.fileno(), min(size, 1 << 20))
+        if not part:
+            raise EOFError
+        parts.append(part)
+        size -= len(part)
+    return b"".join(parts)
+
+
+def _busy() -> EinvoiceBusyError:
+    return EinvoiceBusyError("Too many e-invoices are being checked; try again in a few seconds.", retry_after_s=5)
