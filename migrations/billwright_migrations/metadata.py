@@ -8,7 +8,7 @@ from billwright.tenancy.base import ControlBase, TenantBase
 
 ROOMS = (
     "tenancy", "identity", "audit", "jobs", "canon", "intake", "billing", "checks", "approvals", "issuing", "documents",
-    "delivery", "posting", "receivables", "collections",
+    "einvoice", "delivery", "posting", "receivables", "collections",
 )  # fmt: skip
 
 
