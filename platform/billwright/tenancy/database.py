@@ -12,6 +12,7 @@ from sqlalchemy.exc import InvalidatePoolError
 from billwright.kernel.clock import Clock, SystemClock
 from billwright.kernel.errors import SettingsInvalidError
 from billwright.kernel.events import Subscriptions
+from billwright.tenancy.pooling import keep_set
 
 APPLICATION_ROLE: Final = "billwright_app"
 CONNECTION_AGE_S: Final = 900  # a connection grows with each schema that it touches: recycle it by age
@@ -84,31 +85,19 @@ def open_database(
 ) -> Database:
     """Open the pools. No connection is made yet.
 
-    A login that is not the application role itself (a single-URL install) is switched to it on connect, so that owner
-    rights are never in reach of a request.
+    A login that is not the application role itself (a single-URL install) is switched to it, so that owner rights are
+    never in reach of a request. A pooler in transaction mode may stand in between: see ``pooling``.
     """
     engine = create_engine(
         normalise_url(url),
         pool_size=pool_size,
         max_overflow=4,
         pool_recycle=CONNECTION_AGE_S,
-        connect_args={"options": "-c search_path= -c timezone=UTC"},
         query_cache_size=2000,
         hide_parameters=True,  # they may hold persons and secrets, and errors are kept and shown
     )
-
-    @event.listens_for(engine, "connect")
-    def become_application(dbapi_connection: Any, _record: Any) -> None:
-        with dbapi_connection.cursor() as cursor:
-            cursor.execute(f"SET ROLE {APPLICATION_ROLE}")
-        dbapi_connection.commit()
-
+    keep_set(engine, role=APPLICATION_ROLE, search_path="")
     _ping_after_rest(engine)
-    owner = create_engine(
-        normalise_url(owner_url or url),
-        pool_size=1,
-        max_overflow=3,
-        pool_pre_ping=True,
-        connect_args={"options": "-c search_path=pg_catalog -c timezone=UTC"},
-    )
+    owner = create_engine(normalise_url(owner_url or url), pool_size=1, max_overflow=3, pool_pre_ping=True)
+    keep_set(owner, role="", search_path="pg_catalog")
     return Database(engine=engine, owner_engine=owner, clock=clock or SystemClock())
