@@ -15,6 +15,7 @@ from billwright.documents.render_invoice import TEMPLATE, Printer, render_invoic
 from billwright.documents.store import FileStore
 from billwright.documents.tables import DocumentRow
 from billwright.extension.connectors import TransientError
+from billwright.insight.metrics_tenants import read_figures
 from billwright.jobs.drain import drain
 from billwright.jobs.failures import LaterError
 from billwright.jobs.handlers import Handlers
@@ -26,6 +27,7 @@ from billwright.kernel.events import Subscriptions
 from billwright.tenancy.configuration import DocumentSettings, TenantConfiguration, store_configuration
 from billwright.tenancy.database import Database
 from billwright.tenancy.transaction import Tenant, control_transaction, transaction
+from billwright.web.portal.queries_breakers import silent_systems
 from support.issued import audited, desk, issue, rows, state_of, told
 
 ENDLESS = "{% for a in range(99999) %}{% for b in range(99999) %}{% for c in range(99999) %}{% endfor %}{% endfor %}{% endfor %}"
@@ -91,6 +93,7 @@ def test_a_runaway_template_costs_nobody_but_its_tenant(
     assert "retry" in exception.remedy
     assert {"document.stopped", "exception.opened"} <= set(audited(database, guilty))
     assert "document.stopped" in told(database, guilty)
+    assert read_figures(database, guilty, 0.0).documents_stopped == {"processor": 1}
 
 
 def test_a_person_mends_the_template_and_retries(
@@ -126,6 +129,9 @@ def test_after_three_in_a_row_the_others_wait_and_a_changed_template_is_tried_at
         with pytest.raises(LaterError, match="more than 768 MiB"):
             render_invoice(printer, tenant, each.id)
     assert len(desk(database, tenant)) == 3
+    with transaction(database, tenant, SYSTEM, read_only=True) as tx:
+        (silent,) = silent_systems(tx)
+    assert silent.name == "Your own invoice template"
 
     change_template(database, tenant, GOOD)
     render_invoice(printer, tenant, invoices[3].id)

@@ -41,6 +41,7 @@ def labels() -> dict[str, set[str]]:
         oldest_s={"active": 2.0}, failed=1, attempts={"taken": 3},
         drafts={"held": 1},
         drafts_oldest_s={"held": 4.0},
+        documents_stopped={"memory": 1},
     )  # fmt: skip
     found: list[Metric] = [*job_metrics(groups), *tenant_metrics({"t": figures}, 1.0)]
     return {metric.name: set(metric.samples[0].labels) for metric in found}

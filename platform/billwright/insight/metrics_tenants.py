@@ -10,7 +10,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -21,6 +21,7 @@ from prometheus_client.metrics_core import Metric
 from sqlalchemy import CompoundSelect, DateTime, String, case, cast, func, literal, null, select, union_all
 from sqlalchemy.exc import SQLAlchemyError
 
+from billwright.billing.tables import InvoiceEventRow
 from billwright.delivery.webhooks.send import blame_of
 from billwright.delivery.webhooks.tables import WebhookAttemptRow, WebhookDeliveryRow, WebhookSubscriptionRow
 from billwright.insight.stalls import drafts_by_stage
@@ -56,6 +57,8 @@ class TenantFigures:
     drafts: dict[str, int]
     """By stage (insight/stalls.py)."""
     drafts_oldest_s: dict[str, float]
+    documents_stopped: dict[str, int] = field(default_factory=dict)
+    """Of the last hour, by limit."""
 
 
 def read_figures(database: Database, tenant: Tenant, read_at_s: float) -> TenantFigures:
@@ -91,6 +94,7 @@ def read_figures(database: Database, tenant: Tenant, read_at_s: float) -> Tenant
         attempts=dict(attempts),
         drafts={stage: count for stage, count, _ in drafts},
         drafts_oldest_s={stage: _age_s(tenant.clock_at or now, since) for stage, _, since in drafts},
+        documents_stopped={limit: count for limit, count, _ in told.get("stopped", ())},
     )
 
 
@@ -127,7 +131,13 @@ def _statement(now: datetime) -> CompoundSelect[Any]:
     )
     drafts = drafts_by_stage().subquery().c
     by_stage = select(literal("draft"), drafts.stage, drafts.documents, drafts.since)
-    return union_all(breakers, budgets, waiting, failed, attempts, by_stage)
+    limit = InvoiceEventRow.facts["limit"].as_string()
+    stopped = (
+        select(literal("stopped"), limit, func.count(), none)
+        .where(InvoiceEventRow.id >= _first_id(HOUR), InvoiceEventRow.event == "document.stopped")
+        .group_by(limit)
+    )
+    return union_all(breakers, budgets, waiting, failed, attempts, by_stage, stopped)
 
 
 def _first_id(ago: timedelta) -> UUID:
@@ -218,7 +228,14 @@ def tenant_metrics(figures: dict[str, TenantFigures], now_s: float) -> Iterator[
     standing_s = GaugeMetricFamily(
         "billwright_draft_oldest_seconds", "How long the oldest one stands in its stage.", labels=["stage", "tenant"]
     )
+    stopped = GaugeMetricFamily(
+        "billwright_documents_stopped_last_hour",
+        "Documents that ran over a limit in the last hour.",
+        labels=["limit", "tenant"],
+    )
     for slug, each in figures.items():
+        for limit, count in each.documents_stopped.items():
+            stopped.add_metric([limit, slug], count)
         for stage, count in each.drafts.items():
             drafts.add_metric([stage, slug], count)
             standing_s.add_metric([stage, slug], each.drafts_oldest_s[stage])
@@ -233,4 +250,4 @@ def tenant_metrics(figures: dict[str, TenantFigures], now_s: float) -> Iterator[
         failed.add_metric([slug], each.failed)
         for outcome, count in each.attempts.items():
             attempts.add_metric([outcome, slug], count)
-    yield from (age, breakers, silent, budgets, waiting, oldest, failed, attempts, drafts, standing_s)
+    yield from (age, breakers, silent, budgets, waiting, oldest, failed, attempts, drafts, standing_s, stopped)

@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, and_, false, func, select
 
 from billwright.collections.remind import MAIL as MAIL_REMINDER
 from billwright.delivery.jobs import MAIL
+from billwright.documents.render_invoice import RENDER, TEMPLATE
 from billwright.jobs.breaker import strained
 from billwright.jobs.budget import retries_left
 from billwright.jobs.tables import JobRow
@@ -44,6 +45,8 @@ def callers(key: str) -> ColumnElement[bool]:
         return JobRow.kind.in_((MAIL_INVOICE, MAIL_REMINDER))
     if key.startswith(CONNECTION):
         return and_(JobRow.kind == POST, JobRow.payload["connection"].as_string() == key.removeprefix(CONNECTION))
+    if key == TEMPLATE:
+        return JobRow.kind == RENDER
     if key.startswith(QUEUE):
         return JobRow.queue == key.removeprefix(QUEUE)
     return false()
@@ -51,6 +54,8 @@ def callers(key: str) -> ColumnElement[bool]:
 
 def name_of(key: str) -> str:
     """What people call it: the connection's name, the mail server, or the queue's work."""
+    if key == TEMPLATE:
+        return "Your own invoice template"
     if key.startswith(QUEUE):
         return f"Work of the queue {key.removeprefix(QUEUE)}"
     return "The mail server" if key == MAIL else key.removeprefix(CONNECTION)
