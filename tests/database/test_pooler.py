@@ -14,7 +14,7 @@ from billwright.cli.embedded_process import free_port
 from billwright.kernel.actor import SYSTEM
 from billwright.tenancy.database import Database, open_database
 from billwright.tenancy.pooling import POOLED
-from billwright.tenancy.transaction import control_transaction, transaction
+from billwright.tenancy.transaction import control_statements, control_transaction, transaction
 from billwright.web.composition import subscriptions
 from billwright_migrations.run import upgrade_control
 from support.pooler import pooled
@@ -63,6 +63,8 @@ def test_transactions_stand_alike_with_and_without_a_pooler(lent: Database, dire
             assert tx.session.execute(STANDING).one() == ("billwright_app", "", "UTC")
         with database.owner_engine.begin() as connection:
             assert connection.execute(STANDING).one()[1:] == ("pg_catalog", "UTC")
+        with control_statements(database) as connection:
+            assert connection.execute(STANDING).one() == ("billwright_app", "", "UTC")
     own.close()
 
 

@@ -15,6 +15,7 @@ from billwright.kernel import tracing
 from billwright.kernel.actor import Actor
 from billwright.kernel.errors import TenantSuspendedError
 from billwright.tenancy.database import Database
+from billwright.tenancy.pooling import POOLED
 
 SCHEMA_NAME: Final = re.compile(r"t_[0-9a-z_]{1,58}")
 ROLE_NAME: Final = re.compile(r"bw_t_[0-9a-z_]{1,58}")
@@ -107,7 +108,12 @@ def _trace(given: str | None) -> str:
 def control_statements(database: Database) -> Iterator[Connection]:
     """The control plane as the application role, each statement a transaction of its own: a third of the round trips.
 
-    For what is right by itself: a read of one moment, or one guarded write.
+    For what is right by itself: a read of one moment, or one guarded write. Behind a pooler they share a transaction, for
+    without one nothing holds the server connection on which role and path are set.
     """
-    with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        yield connection
+    with database.engine.connect() as connection:
+        if connection.info[POOLED]:
+            with connection.begin():
+                yield connection
+        else:
+            yield connection.execution_options(isolation_level="AUTOCOMMIT")
