@@ -94,6 +94,7 @@ def send_mail(
         if attempt is None and post.server is None:
             attempt = _keep(tx, mail, intent, bodies)
         if attempt is not None:
+            _tell(attempt)
             _conclude(tx, mail, intent, attempt, afterwards)
             return
         at = tx.now
@@ -102,12 +103,16 @@ def send_mail(
     assert recipient is not None
     message = build_message(mail, sender=sender, recipient=recipient, reference=reference, at=at, bodies=bodies)
     attempt = _act(post.server, message, sender, recipient, intent)
-    if attempt.state == "refused":
-        tracing.refused("mail")
+    _tell(attempt)
     with transaction(post.database, tenant, SYSTEM, trace_id=trace_id) as tx:
         _conclude(tx, mail, intent, attempt, afterwards)
     if attempt.failure is not None:
         raise attempt.failure
+
+
+def _tell(attempt: _Attempt) -> None:
+    if attempt.state == "refused":
+        tracing.refused("mail")
 
 
 def _intend(tx: Tx, mail: MailToSend, reference: str) -> _Intent | None:

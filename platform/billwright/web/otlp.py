@@ -90,6 +90,9 @@ class _Reason(logging.Filter):
         return False
 
 
+_REASON: Final = _Reason()
+
+
 class _Courier(SpanExporter):
     """Says once when the collector takes nothing, and once when it does again."""
 
@@ -97,10 +100,9 @@ class _Courier(SpanExporter):
         self._inner = inner
         self._host = host
         self._away = False
-        self._reason = _Reason()
         self.closing = False
         for name in ("opentelemetry.exporter.otlp.proto.http.trace_exporter", "opentelemetry.sdk._shared_internal"):
-            logging.getLogger(name).addFilter(self._reason)
+            logging.getLogger(name).addFilter(_REASON)
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         if self._away and self.closing:
@@ -109,15 +111,12 @@ class _Courier(SpanExporter):
         away = result is not SpanExportResult.SUCCESS
         if away and not self._away:
             log.warning(
-                "the collector takes no spans; they are dropped until it does", host=self._host, why=self._why()
+                "the collector takes no spans; they are dropped until it does", host=self._host, why=_REASON.last[:300]
             )
         elif self._away and not away:
             log.info("the collector takes spans again", host=self._host)
         self._away = away
         return result
-
-    def _why(self) -> str:
-        return self._reason.last[:300]
 
     def shutdown(self) -> None:
         self._inner.shutdown()  # type: ignore[no-untyped-call]  # OpenTelemetry leaves it untyped
