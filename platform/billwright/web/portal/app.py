@@ -11,8 +11,10 @@ from billwright.web.portal.customer_pages import CustomerController
 from billwright.web.portal.exception_pages import ExceptionController
 from billwright.web.portal.home_pages import TodayController
 from billwright.web.portal.invoice_pages import InvoiceController
+from billwright.web.portal.job_pages import JobController
 from billwright.web.portal.list_pages import ListController
 from billwright.web.portal.login_pages import LoginController, LogoutController
+from billwright.web.portal.message_pages import MessageController
 from billwright.web.portal.outside_pages import OutsideController
 from billwright.web.portal.partner_pages import PartnerController
 from billwright.web.portal.problem_page import problem_page
@@ -48,5 +50,7 @@ CONTROLLERS: Final[tuple[type[Controller], ...]] = (
     OutsideController,
     WaiverController,
     WebhookController,
+    MessageController,
+    JobController,
 )
 __all__ = ["CONTROLLERS", "problem_page"]

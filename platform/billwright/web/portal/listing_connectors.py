@@ -1,7 +1,6 @@
 """The lists of connections, and of what did not get through to systems and people."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
@@ -12,8 +11,6 @@ from billwright.delivery.retry_delivery import retry_delivery
 from billwright.delivery.tables import DeliveryRow
 from billwright.intake.tables import ConnectionRow
 from billwright.jobs.ask_now import NEEDS as ASK
-from billwright.jobs.retry_dead import retry_dead
-from billwright.jobs.tables import JobRow
 from billwright.kernel.ids import read, show
 from billwright.posting.retry_posting import retry_posting
 from billwright.posting.tables import PostingRow
@@ -219,59 +216,6 @@ DELIVERIES: Final = Listing(
         Filter(
             key="recipient", label="To contains", kind="text",
             where=lambda _tx, text: DeliveryRow.recipient.icontains(text, autoescape=True),
-        ),
-    ),
-)  # fmt: skip
-
-
-def _job_names(tx: Tx, identifiers: Sequence[UUID]) -> Mapping[UUID, tuple[str, str]]:
-    rows = tx.session.execute(
-        select(JobRow.id, JobRow.kind).where(JobRow.tenant_id == tx.tenant.id, JobRow.id.in_(identifiers))
-    )
-    return {row.id: (row.kind, "") for row in rows}
-
-
-def _run_again(visit: "Visit", tick: str, _form: Mapping[str, Any]) -> str:
-    row = retry_dead(visit.database, visit.here, visit.actor, read("job", identifier_of(tick)), trace_id=visit.trace_id)
-    if row.state == "resolved":
-        return "The same work waits already under another job, which does it."
-    return "It runs again, with fresh attempts."
-
-
-JOBS: Final = Listing(
-    name="jobs",
-    room="connectors",
-    path="connectors/jobs",
-    title="Jobs that gave up",
-    rows="jobs",
-    needs=("job:read",),
-    template="jobs.html",
-    beside=connector_tabs,
-    query=lambda tx: select(JobRow).where(JobRow.tenant_id == tx.tenant.id, JobRow.state == "dead"),
-    identifier=JobRow.id,
-    order="since",
-    prefix="job",
-    tick=lambda row: show("job", row.JobRow.id),
-    names=_job_names,
-    actions=(
-        Action(key="retry", label="Run them again", icon="refresh-cw", needs=("job:retry",), run=_run_again),
-    ),
-    columns=(
-        Column(key="kind", label="Job", fixed=True, wide=False, value=lambda row: row.JobRow.kind),
-        Column(
-            key="error", label="Why", wide=False, value=lambda row: row.JobRow.error or "no reason recorded",
-        ),
-        Column(key="attempts", label="Attempts", kind="number", value=lambda row: row.JobRow.attempts),
-        Column(
-            key="since", label="Since", kind="moment", sort=Sort(JobRow.updated_at, datetime),
-            value=lambda row: row.JobRow.updated_at,
-        ),
-        Column(key="trace", label="Trace", default=False, value=lambda row: row.JobRow.trace_id),
-    ),
-    filters=(
-        Filter(
-            key="kind", label="Job contains", kind="text",
-            where=lambda _tx, text: JobRow.kind.icontains(text, autoescape=True),
         ),
     ),
 )  # fmt: skip

@@ -4,12 +4,14 @@ from types import MappingProxyType
 from typing import Final
 
 from billwright.web.portal.listing_collections import COLLECTIONS
-from billwright.web.portal.listing_connectors import CONNECTIONS, DELIVERIES, JOBS, POSTINGS
+from billwright.web.portal.listing_connectors import CONNECTIONS, DELIVERIES, POSTINGS
 from billwright.web.portal.listing_contracts import CONTRACTS
 from billwright.web.portal.listing_customers import CUSTOMERS
 from billwright.web.portal.listing_desk import APPROVALS, EXCEPTIONS
 from billwright.web.portal.listing_invoices import INVOICES, UNBILLED
-from billwright.web.portal.listing_records import ACCESS, AUDIT, MAILBOX, MESSAGES
+from billwright.web.portal.listing_jobs import JOBS
+from billwright.web.portal.listing_messages import MESSAGES
+from billwright.web.portal.listing_records import ACCESS, AUDIT, MAILBOX
 from billwright.web.portal.listing_webhooks import SENT, WEBHOOKS
 from billwright.web.portal.listing_work import EXPENSES, MILESTONES, TIME
 

@@ -15,14 +15,13 @@ from billwright.collections.resolve_dispute import Resolution, resolve_dispute
 from billwright.delivery.tables import MailboxRow
 from billwright.documents.store import FileStore
 from billwright.jobs.ask_now import Asked, ask_now
-from billwright.jobs.retry_dead import retry_dead
 from billwright.kernel.errors import InputInvalidError, NotFoundError
 from billwright.kernel.ids import read
 from billwright.kernel.money import parse_amount
 from billwright.posting.retry_posting import retry_posting
 from billwright.web.portal.forms import Form, field, whole_number
 from billwright.web.portal.listing_collections import COLLECTIONS
-from billwright.web.portal.listing_connectors import CONNECTIONS, DELIVERIES, JOBS, POSTINGS
+from billwright.web.portal.listing_connectors import CONNECTIONS, DELIVERIES, POSTINGS
 from billwright.web.portal.listing_page import list_page
 from billwright.web.portal.listing_records import MAILBOX
 from billwright.web.portal.queries_breakers import callers, name_of
@@ -57,10 +56,6 @@ class OutsideController(Controller):
     def show_deliveries(self, visit: NamedDependency[Visit]) -> Response[str]:
         return list_page(visit, DELIVERIES)
 
-    @get("/connectors/jobs", sync_to_thread=True)
-    def show_jobs(self, visit: NamedDependency[Visit]) -> Response[str]:
-        return list_page(visit, JOBS)
-
     @post("/connectors/postings/{posting_id:str}/retry", sync_to_thread=True)
     def post_again(self, visit: NamedDependency[Visit], posting_id: FromPath[str]) -> Response[str]:
         _, name = retry_posting(
@@ -70,11 +65,6 @@ class OutsideController(Controller):
             visit.url("connectors/postings"),
             f"Another attempt at {name} is on its way; it looks first and never posts twice.",
         )
-
-    @post("/connectors/jobs/{job_id:str}/retry", sync_to_thread=True)
-    def run_again(self, visit: NamedDependency[Visit], job_id: FromPath[str]) -> Response[str]:
-        row = retry_dead(visit.database, visit.here, visit.actor, read("job", job_id), trace_id=visit.trace_id)
-        return visit.go(visit.url("connectors/jobs"), f"The job {row.kind} runs again.")
 
     @post("/connectors/ask", sync_to_thread=True)
     def ask(self, visit: NamedDependency[Visit], data: Form) -> Response[str]:

@@ -1,17 +1,14 @@
-"""Unbilled work, messages, audit and access: reading rooms with few buttons."""
+"""Unbilled work, audit and access: reading rooms with few buttons."""
 
 from litestar import Controller, Response, get, post
 from litestar.di import NamedDependency, Provide
 from litestar.params import FromPath
 
 from billwright.identity.grant_access import revoke_access
-from billwright.intake.queries import get_message
-from billwright.intake.retry_messages import retry_messages
 from billwright.kernel.ids import read
-from billwright.web.portal.forms import Form, fields
 from billwright.web.portal.listing_invoices import UNBILLED
 from billwright.web.portal.listing_page import list_page
-from billwright.web.portal.listing_records import ACCESS, AUDIT, MESSAGES
+from billwright.web.portal.listing_records import ACCESS, AUDIT
 from billwright.web.portal.visit import Visit, provide_visit
 
 
@@ -23,28 +20,6 @@ class RoomController(Controller):
     @get("/unbilled", sync_to_thread=True)
     def show_unbilled(self, visit: NamedDependency[Visit]) -> Response[str]:
         return list_page(visit, UNBILLED)
-
-    @get("/messages", sync_to_thread=True)
-    def show_messages(self, visit: NamedDependency[Visit]) -> Response[str]:
-        return list_page(visit, MESSAGES)
-
-    @get("/messages/{message_id:str}", sync_to_thread=True)
-    def show_message(self, visit: NamedDependency[Visit], message_id: FromPath[str]) -> Response[str]:
-        visit.require("message:read")
-        with visit.reading() as tx:
-            row, data = get_message(tx, read("msg", message_id))
-        return visit.page(
-            "message.html", room="messages", title=f"Message {row.message_id}", row=row, data=bytes(data).decode()
-        )
-
-    @post("/messages/retry", sync_to_thread=True)
-    def retry(self, visit: NamedDependency[Visit], data: Form) -> Response[str]:
-        """Try the named held messages again, or all of them when none is named."""
-        wanted = [read("msg", text) for text in fields(data, "message")]
-        held = retry_messages(
-            visit.database, visit.here, visit.actor, message_ids=wanted or None, trace_id=visit.trace_id
-        )
-        return visit.go(visit.url("messages"), f"{len(held)} held messages are tried again now.")
 
     @get("/audit", sync_to_thread=True)
     def show_audit(self, visit: NamedDependency[Visit]) -> Response[str]:

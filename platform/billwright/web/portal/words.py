@@ -94,6 +94,60 @@ MESSAGE: Final[dict[str, Status]] = {
     "held": ("Held", "blocked"),
     "superseded": ("Superseded", "quiet"),
 }
+HELD: Final = {
+    "no_mapping": "No mapping",
+    "unknown_version": "Version unknown",
+    "wrong_content": "Content is wrong",
+    "mapping_failed": "Mapping broke",
+    "connection": "Connection's settings",
+}
+"""Why a message is held."""
+HELD_MENDS: Final = {
+    "no_mapping": (
+        "integration_administrator",
+        "Configure a connection that maps it, or correct its type; then try it again.",
+    ),
+    "unknown_version": (
+        "integration_administrator",
+        "Try it again after the upgrade that knows the version, or correct it to a version that is known.",
+    ),
+    "wrong_content": (
+        "billing_clerk",
+        "Mend it at the source and send it again, or propose a correction that somebody else approves.",
+    ),
+    "mapping_failed": (
+        "integration_administrator",
+        "Tell the maker of the connector what is said here; try it again when the connector is mended.",
+    ),
+    "connection": (
+        "integration_administrator",
+        "Correct the connection's settings in the blueprint, then try it again.",
+    ),
+}
+"""Who mends a held message, and how."""
+CORRECTION: Final[dict[str, Status]] = {
+    "waiting": ("Waits for a decision", "waiting"),
+    "approved": ("Approved", "done"),
+    "rejected": ("Rejected", "blocked"),
+    "withdrawn": ("Taken back", "quiet"),
+    "overtaken": ("Mended otherwise", "quiet"),
+}
+FAILURES: Final = {
+    "transient": "Did not answer",
+    "throttled": "Asked to come later",
+    "business": "Was refused",
+    "programming": "Error on our side",
+    "lease": "Its worker fell silent",
+}
+"""Why a job gave up."""
+JOB: Final[dict[str, Status]] = {
+    "queued": ("Waits", "waiting"),
+    "leased": ("Is being done", "waiting"),
+    "retry": ("Is tried again", "waiting"),
+    "dead": ("Gave up", "blocked"),
+    "done": ("Done", "done"),
+    "resolved": ("Done by another job", "done"),
+}
 TENANT: Final[dict[str, Status]] = {
     "active": ("Active", "done"),
     "suspended": ("Suspended", "blocked"),
