@@ -82,7 +82,7 @@ def change_partner_webhook(
     actor.require(WRITE)
     check_wanted(wanted)
     with control_transaction(database, actor, trace_id=trace_id) as tx:
-        row = _lock(tx, partner_slug, webhook_id)
+        row = lock_partner_webhook(tx, partner_slug, webhook_id)
         row.name, row.url, row.contact_email = wanted.name.strip(), wanted.url, wanted.contact_email
         row.event_types = list(wanted.event_types)
         _flush(tx, row.name)
@@ -98,7 +98,7 @@ def switch_partner_webhook(
     if state not in {"active", "paused", "removed"}:
         raise InputInvalidError("Say active, paused or removed.", field="state")
     with control_transaction(database, actor, trace_id=trace_id) as tx:
-        row = _lock(tx, partner_slug, webhook_id)
+        row = lock_partner_webhook(tx, partner_slug, webhook_id)
         row.state, row.noticed_at = state, None
         if state == "removed":
             row.name = f"{row.name} ({show('whk', row.id)})"
@@ -113,7 +113,7 @@ def rotate_partner_secret(
     actor.require(WRITE)
     secret = new_secret()
     with control_transaction(database, actor, trace_id=trace_id) as tx:
-        row = _lock(tx, partner_slug, webhook_id)
+        row = lock_partner_webhook(tx, partner_slug, webhook_id)
         row.old_secret, row.secret = row.secret, vault.seal(row.partner_id, secret)
         row.old_secret_until = tx.now + OLD_SECRET_FOR
         _changed(tx, "webhook.secret_rotated", row)
@@ -136,7 +136,8 @@ def list_partner_webhooks(database: Database, actor: Actor, partner_slug: str) -
         return tx.session.scalars(query.order_by(PartnerWebhookRow.id)).all()
 
 
-def _lock(tx: ControlTx, partner_slug: str, webhook_id: UUID) -> PartnerWebhookRow:
+def lock_partner_webhook(tx: ControlTx, partner_slug: str, webhook_id: UUID) -> PartnerWebhookRow:
+    """Raises: NotFoundError: there is none, or it was removed."""
     partner = find_partner(tx.session, partner_slug)
     query = select(PartnerWebhookRow).where(
         PartnerWebhookRow.id == webhook_id,

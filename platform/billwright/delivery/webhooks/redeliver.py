@@ -12,7 +12,7 @@ from billwright.delivery.webhooks.deliver import ask_for_all
 from billwright.delivery.webhooks.errors import WebhookStateError
 from billwright.delivery.webhooks.fan_out import make_deliveries
 from billwright.delivery.webhooks.subscribe import lock_webhook
-from billwright.delivery.webhooks.tables import WebhookDeliveryRow, WebhookEventRow
+from billwright.delivery.webhooks.tables import WebhookDeliveryRow, WebhookEventRow, WebhookSubscriptionRow
 from billwright.kernel.actor import Actor
 from billwright.kernel.errors import InputInvalidError, NotFoundError
 from billwright.tenancy.database import Database
@@ -34,13 +34,23 @@ def redeliver_one(
     """
     actor.require(RETRY)
     with transaction(database, tenant, actor, trace_id=trace_id) as tx:
-        _active(tx, webhook_id)
-        event = tx.session.get(WebhookEventRow, event_id)
-        if event is None:
-            raise NotFoundError("There is no such event here.")
-        _again(tx, webhook_id, [(event.id, event.object_id)], database.clock.now())
-        record(tx, "webhook.redelivered", "webhook", webhook_id, after={"event": event_id})
+        again_one(tx, lock_webhook(tx, webhook_id, mine=False), event_id)
     return 1
+
+
+def again_one(tx: Tx, row: WebhookSubscriptionRow, event_id: UUID) -> None:
+    """As ``redeliver_one``, for a locked subscription.
+
+    Raises:
+        NotFoundError: no such event.
+        WebhookStateError: it is not active.
+    """
+    _check_active(row)
+    event = tx.session.get(WebhookEventRow, event_id)
+    if event is None:
+        raise NotFoundError("There is no such event here.")
+    _again(tx, row.id, [(event.id, event.object_id)])
+    record(tx, "webhook.redelivered", "webhook", row.id, after={"event": event_id})
 
 
 def redeliver_since(
@@ -63,19 +73,29 @@ def redeliver_since(
     if since.tzinfo is None or (until is not None and until.tzinfo is None):
         raise InputInvalidError("Give moments with a time zone.", field="since")
     with transaction(database, tenant, actor, trace_id=trace_id) as tx:
-        patterns = _active(tx, webhook_id)
-        query = select(WebhookEventRow.id, WebhookEventRow.object_id, WebhookEventRow.type).where(
-            WebhookEventRow.at >= since, WebhookEventRow.type != TEST, WebhookEventRow.data.is_not(None)
-        )
-        if until is not None:
-            query = query.where(WebhookEventRow.at < until)
-        rows = tx.session.execute(query.order_by(WebhookEventRow.id).limit(EVENTS_MAX + 1)).all()
-        if len(rows) > EVENTS_MAX:
-            raise InputInvalidError(f"There are more than {EVENTS_MAX} events; give an end (until).", field="until")
-        wanted = [(row.id, row.object_id) for row in rows if matches(patterns, row.type)]
-        _again(tx, webhook_id, wanted, database.clock.now())
-        after = {"since": since, "until": until, "events": len(wanted)}
-        record(tx, "webhook.redelivered", "webhook", webhook_id, after=after)
+        return again_since(tx, lock_webhook(tx, webhook_id, mine=False), since, until)
+
+
+def again_since(tx: Tx, row: WebhookSubscriptionRow, since: datetime, until: datetime | None = None) -> int:
+    """As ``redeliver_since``, for a locked subscription.
+
+    Raises:
+        WebhookStateError: it is not active.
+        InputInvalidError: more than 100,000 events.
+    """
+    _check_active(row)
+    query = select(WebhookEventRow.id, WebhookEventRow.object_id, WebhookEventRow.type).where(
+        WebhookEventRow.at >= since, WebhookEventRow.type != TEST, WebhookEventRow.data.is_not(None)
+    )
+    if until is not None:
+        query = query.where(WebhookEventRow.at < until)
+    events = tx.session.execute(query.order_by(WebhookEventRow.id).limit(EVENTS_MAX + 1)).all()
+    if len(events) > EVENTS_MAX:
+        raise InputInvalidError(f"There are more than {EVENTS_MAX} events; give an end (until).", field="until")
+    wanted = [(event.id, event.object_id) for event in events if matches(row.event_types, event.type)]
+    _again(tx, row.id, wanted)
+    after = {"since": since, "until": until, "events": len(wanted)}
+    record(tx, "webhook.redelivered", "webhook", row.id, after=after)
     return len(wanted)
 
 
@@ -113,19 +133,18 @@ def skip_waiting(
     return skipped
 
 
-def _active(tx: Tx, webhook_id: UUID) -> list[str]:
-    row = lock_webhook(tx, webhook_id, mine=False)
+def _check_active(row: WebhookSubscriptionRow) -> None:
     if row.state != "active":
         raise WebhookStateError(
             f"This webhook is {row.state}; enable it first: what waits is sent then by itself.", state=row.state
         )
-    return list(row.event_types)
 
 
-def _again(tx: Tx, webhook_id: UUID, events: list[tuple[UUID, UUID]], now: datetime) -> None:
+def _again(tx: Tx, webhook_id: UUID, events: list[tuple[UUID, UUID]]) -> None:
     """Make what is missing and set the rest back to waiting. Four statements for any number of events."""
     make_deliveries(tx, [(webhook_id, event_id, object_id) for event_id, object_id in events])
     ids = [event_id for event_id, _ in events]
+    now = tx.database.clock.now()  # retries keep to real time
     statement = update(WebhookDeliveryRow).where(
         WebhookDeliveryRow.subscription_id == webhook_id,
         WebhookDeliveryRow.state != "waiting",

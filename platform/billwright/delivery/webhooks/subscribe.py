@@ -206,22 +206,30 @@ def send_test(
     """
     actor.require(WRITE)
     with transaction(database, tenant, actor, trace_id=trace_id) as tx:
-        row = lock_webhook(tx, webhook_id)
-        if row.state != "active":
-            raise WebhookStateError(f"This webhook is {row.state}; enable it first.", state=row.state)
-        event_id = new_id()
-        event = {
-            "id": event_id,
-            "type": TEST,
-            "object_kind": "subscription",
-            "object_id": row.id,
-            "at": tx.now,
-            "data": {"id": show("whk", row.id), "object": "subscription"},
-        }
-        insert_many(tx.session, WebhookEventRow, [event])
-        make_deliveries(tx, [(row.id, event_id, row.id)])
-        ask_for(tx, [(row.id, row.id)])
-        record(tx, "webhook.tested", "webhook", row.id, after={"event": event_id})
+        return make_test(tx, lock_webhook(tx, webhook_id))
+
+
+def make_test(tx: Tx, row: WebhookSubscriptionRow) -> UUID:
+    """An event ``webhook.test`` for this locked subscription alone; return its identifier.
+
+    Raises:
+        WebhookStateError: it is not active.
+    """
+    if row.state != "active":
+        raise WebhookStateError(f"This webhook is {row.state}; enable it first.", state=row.state)
+    event_id = new_id()
+    event = {
+        "id": event_id,
+        "type": TEST,
+        "object_kind": "subscription",
+        "object_id": row.id,
+        "at": tx.now,
+        "data": {"id": show("whk", row.id), "object": "subscription"},
+    }
+    insert_many(tx.session, WebhookEventRow, [event])
+    make_deliveries(tx, [(row.id, event_id, row.id)])
+    ask_for(tx, [(row.id, row.id)])
+    record(tx, "webhook.tested", "webhook", row.id, after={"event": event_id})
     return event_id
 
 

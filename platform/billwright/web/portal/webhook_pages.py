@@ -1,18 +1,15 @@
 """Webhooks in the connectors' room: who is told what, whether it is taken, and what a person does about it."""
 
 from collections.abc import Callable
-from datetime import UTC, date, datetime, time
-from typing import Any, Final
+from typing import Final
 
 from litestar import Controller, Response, get, post
 from litestar.di import NamedDependency, Provide
 from litestar.params import FromPath, FromQuery
 
-from billwright.delivery.webhooks.catalogue import ANY, matches
-from billwright.delivery.webhooks.errors import WebhookExistsError, WebhookStateError
+from billwright.delivery.webhooks.errors import WebhookStateError
 from billwright.delivery.webhooks.redeliver import redeliver_one, redeliver_since, skip_waiting
 from billwright.delivery.webhooks.subscribe import (
-    Wanted,
     change_webhook,
     make_webhook,
     rotate_secret,
@@ -23,15 +20,22 @@ from billwright.delivery.webhooks.vault import Vault
 from billwright.kernel.errors import InputInvalidError
 from billwright.kernel.ids import read, show
 from billwright.kernel.settings import Settings
-from billwright.web.portal.forms import Form, field, fields
+from billwright.web.portal.forms import Form, field
 from billwright.web.portal.listing_page import list_page
 from billwright.web.portal.listing_webhooks import PATH, SENT, WEBHOOKS
 from billwright.web.portal.queries_webhooks import delivery
 from billwright.web.portal.visit import Visit, provide_visit
-from billwright.web.portal.webhook_view import RETRY, WRITE, delivery_page, form_page, webhook_page
+from billwright.web.portal.webhook_view import (
+    RETRY,
+    SHOWN_AGAIN,
+    WRITE,
+    day_of,
+    delivery_page,
+    form_page,
+    wanted_of,
+    webhook_page,
+)
 
-SHOWN_AGAIN: Final = (InputInvalidError, WebhookExistsError, WebhookStateError)
-"""Refusals that the page itself shows; others have their own page."""
 DEEDS: Final = frozenset({"again", "skip"})
 
 
@@ -76,7 +80,7 @@ class WebhookController(Controller):
     def make(self, visit: NamedDependency[Visit], data: Form, settings: NamedDependency[Settings]) -> Response[str]:
         """Make it. Its secret is in this answer and nowhere else."""
         visit.require(WRITE)
-        wanted = _wanted(data)
+        wanted = wanted_of(data)
         try:
             identifier, secret = make_webhook(
                 visit.database, visit.here, visit.actor, wanted, Vault.of(settings), trace_id=visit.trace_id
@@ -95,7 +99,7 @@ class WebhookController(Controller):
     ) -> Response[str]:
         """One webhook; with ``deed`` and ``day`` also how many events sending again, or skipping, would be about."""
         try:
-            return webhook_page(visit, webhook_id, deed=deed, since=_moment(day) if deed in DEEDS else None)
+            return webhook_page(visit, webhook_id, deed=deed, since=day_of(day) if deed in DEEDS else None)
         except InputInvalidError as refusal:
             return webhook_page(visit, webhook_id, refusal=refusal)
 
@@ -107,7 +111,7 @@ class WebhookController(Controller):
     @post("/{webhook_id:str}", sync_to_thread=True)
     def change(self, visit: NamedDependency[Visit], webhook_id: FromPath[str], data: Form) -> Response[str]:
         visit.require(WRITE)
-        wanted = _wanted(data)
+        wanted = wanted_of(data)
         try:
             change_webhook(
                 visit.database, visit.here, visit.actor, read("whk", webhook_id), wanted, trace_id=visit.trace_id
@@ -162,7 +166,7 @@ class WebhookController(Controller):
         """All events of its kinds since a day."""
 
         def send() -> str:
-            since = _moment(field(data, "day"))
+            since = day_of(field(data, "day"))
             count = redeliver_since(
                 visit.database, visit.here, visit.actor, read("whk", webhook_id), since, trace_id=visit.trace_id
             )
@@ -175,7 +179,7 @@ class WebhookController(Controller):
         """Give up what waits and happened before a day, with a reason."""
 
         def give_up() -> str:
-            before = _moment(field(data, "day"))
+            before = day_of(field(data, "day"))
             count = skip_waiting(
                 visit.database,
                 visit.here,
@@ -201,28 +205,3 @@ def _done(visit: Visit, webhook_id: str, deed: Callable[[], str]) -> Response[st
     except SHOWN_AGAIN as refusal:
         return webhook_page(visit, webhook_id, refusal=refusal)
     return visit.go(_url(visit, webhook_id), said)
-
-
-def _moment(text: str) -> datetime:
-    """The start of a day, in UTC as all moments of the portal.
-
-    Raises:
-        InputInvalidError: it is no day.
-    """
-    try:
-        return datetime.combine(date.fromisoformat(text), time(), UTC)
-    except ValueError:
-        raise InputInvalidError("Give a day as 2026-03-31.", field="day") from None
-
-
-def _wanted(form: dict[str, Any]) -> Wanted:
-    """What the form says; a family that is ticked stands for its events."""
-    ticked = [each for each in fields(form, "event") if each]
-    families = [each for each in ticked if each.endswith(".*")]
-    alone = [each for each in ticked if each not in families and not matches(families, each)]
-    return Wanted(
-        name=field(form, "name"),
-        url=field(form, "url").strip(),
-        event_types=(ANY,) if ANY in ticked else (*families, *alone),
-        contact_email=field(form, "contact_email").strip(),
-    )

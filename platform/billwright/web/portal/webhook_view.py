@@ -1,21 +1,23 @@
 """The pages of webhooks as they are shown; who may do what is asked here and by the use cases."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, date, datetime, time
 from typing import Any, Final
 from urllib.parse import urlsplit
 from uuid import UUID
 
 from litestar import Response
 
-from billwright.delivery.webhooks.catalogue import EVENT_TYPES, TEST
+from billwright.delivery.webhooks.catalogue import ANY, EVENT_TYPES, TEST, matches
+from billwright.delivery.webhooks.errors import WebhookExistsError, WebhookStateError
 from billwright.delivery.webhooks.queries import list_attempts
 from billwright.delivery.webhooks.subscribe import Wanted
-from billwright.kernel.errors import ConflictError, DomainError, NotFoundError
+from billwright.kernel.errors import ConflictError, DomainError, InputInvalidError, NotFoundError
 from billwright.kernel.ids import read, show
 from billwright.kernel.redact import redact
 from billwright.tenancy.transaction import Tx
 from billwright.web.portal.environment import moment_text
+from billwright.web.portal.forms import field, fields
 from billwright.web.portal.listing_connectors import connector_tabs
 from billwright.web.portal.listing_webhooks import DELIVERY, PATH, about, events_in_words, family_words, standing
 from billwright.web.portal.queries_webhooks import (
@@ -33,10 +35,12 @@ WRITE: Final = "connection:write"
 RETRY: Final = "delivery:retry"
 SHOWN: Final = 8
 BODY_CHARS_MAX: Final = 4_000
+SHOWN_AGAIN: Final = (InputInvalidError, WebhookExistsError, WebhookStateError)
+"""Refusals that the page itself shows; others have their own page."""
 NOTHING: Final = Wanted(name="", url="", event_types=())
 
 
-def _families() -> Mapping[str, tuple[str, Mapping[str, str]]]:
+def families() -> Mapping[str, tuple[str, Mapping[str, str]]]:
     """Family to its words and its events with their sentences; the test needs no subscription."""
     found: dict[str, tuple[str, dict[str, str]]] = {}
     for name, sentence in EVENT_TYPES.items():
@@ -46,7 +50,7 @@ def _families() -> Mapping[str, tuple[str, Mapping[str, str]]]:
     return found
 
 
-def _status(refusal: DomainError | None) -> int:
+def status_of(refusal: DomainError | None) -> int:
     return 200 if refusal is None else 409 if isinstance(refusal, ConflictError) else 422
 
 
@@ -65,12 +69,13 @@ def form_page(
         "webhook_form.html",
         room="connectors",
         title="Change the webhook" if webhook_id else "New webhook",
-        status=_status(refusal),
+        status=status_of(refusal),
         webhook_id=webhook_id,
         wanted=wanted,
-        families=_families(),
+        families=families(),
         refused=str(refusal) if refusal else "",
         wrong=str(refusal.facts.get("field", "")) if refusal else "",
+        home=visit.url(PATH),
         tab=PATH,
         **beside,
     )
@@ -107,14 +112,14 @@ def webhook_page(
         "webhook.html",
         room="connectors",
         title=row.name,
-        status=_status(refusal),
+        status=status_of(refusal),
         known=known,
         shown_id=show("whk", row.id),
         standing=standing(row),
         says=_says(known),
         host=urlsplit(row.url).hostname,
         told_of=events_in_words(row.event_types),
-        both_until=_both_until(visit, row.old_secret_until),
+        both_until=both_until(visit, row.old_secret_until),
         sent=sent,
         about=about,
         states=DELIVERY,
@@ -126,6 +131,7 @@ def webhook_page(
         deed=deed if since is not None else "",
         day=f"{since:%Y-%m-%d}" if since else "",
         events=events,
+        home=visit.url(PATH),
         tab=PATH,
         **beside,
     )
@@ -148,7 +154,7 @@ def _says(known: Known) -> str:
     return "Events are sent as they happen."
 
 
-def _both_until(visit: Visit, until: datetime | None) -> str:
+def both_until(visit: Visit, until: datetime | None) -> str:
     """Until when the secret before this one is valid too; empty when it is not any more."""
     return moment_text(until) if until is not None and until > visit.database.clock.now() else ""
 
@@ -165,27 +171,56 @@ def delivery_page(visit: Visit, delivery_id: str, *, refusal: DomainError | None
         "webhook_delivery.html",
         room="connectors",
         title=f"{found.type} to {found.webhook}",
-        status=_status(refusal),
+        status=status_of(refusal),
         found=found,
         sent=found.WebhookDeliveryRow,
         sentence=EVENT_TYPES.get(found.type, ""),
         about=about(found),
         states=DELIVERY,
         attempts=attempts,
-        headers=_headers,
-        body=_body,
+        headers=headers_text,
+        body=body_text,
+        webhook_href=visit.url(f"{PATH}/{show('whk', found.WebhookDeliveryRow.subscription_id)}"),
+        here=visit.url(f"{PATH}/deliveries/{delivery_id}"),
+        mine=found.owner == "tenant",
         may_retry=found.owner == "tenant" and visit.may(RETRY),
         refused=str(refusal) if refusal else "",
+        home=visit.url(PATH),
         tab=PATH,
         **beside,
     )
 
 
-def _headers(given: Mapping[str, Any] | None) -> str:
+def headers_text(given: Mapping[str, Any] | None) -> str:
     return redact("\n".join(f"{name}: {value}" for name, value in (given or {}).items()))
 
 
-def _body(text: str | None) -> str:
+def body_text(text: str | None) -> str:
     """What was sent or came back, without what looks like a secret, and cut."""
     shown = redact((text or "")[: BODY_CHARS_MAX + 1])
     return f"{shown[:BODY_CHARS_MAX]}\n… cut here" if len(text or "") > BODY_CHARS_MAX else shown
+
+
+def day_of(text: str) -> datetime:
+    """The start of a day, in UTC as all moments of the portal.
+
+    Raises:
+        InputInvalidError: it is no day.
+    """
+    try:
+        return datetime.combine(date.fromisoformat(text), time(), UTC)
+    except ValueError:
+        raise InputInvalidError("Give a day as 2026-03-31.", field="day") from None
+
+
+def wanted_of(form: dict[str, Any]) -> Wanted:
+    """What the form says; a family that is ticked stands for its events."""
+    ticked = [each for each in fields(form, "event") if each]
+    families = [each for each in ticked if each.endswith(".*")]
+    alone = [each for each in ticked if each not in families and not matches(families, each)]
+    return Wanted(
+        name=field(form, "name"),
+        url=field(form, "url").strip(),
+        event_types=(ANY,) if ANY in ticked else (*families, *alone),
+        contact_email=field(form, "contact_email").strip(),
+    )
