@@ -19,6 +19,8 @@ from psycopg.sql import SQL, Identifier
 from sqlalchemy import func, select
 
 from billwright.billing.tables import InvoiceRow
+from billwright.identity.act import operator
+from billwright.identity.make_token import make_token
 from billwright.insight.invariants import check_invariants
 from billwright.intake.store_messages import store_messages
 from billwright.jobs.drain import drain
@@ -93,6 +95,10 @@ class Processes:
     def dispatcher(self, *options: str) -> subprocess.Popen[bytes]:
         return self.start("dispatcher", *options)
 
+    def api(self, port: int, *options: str) -> subprocess.Popen[bytes]:
+        self.environment["BILLWRIGHT_PORT"] = str(port)
+        return self.start("api", *options)
+
     def worker(self) -> subprocess.Popen[bytes]:
         return self.start("worker", "--queues", "intake,billing,collections", "--threads", "2")
 
@@ -146,15 +152,23 @@ class Office:
 
     def accept(self) -> None:
         """One message per milestone. Their jobs are rows when this returns."""
-        now = datetime.now(UTC).isoformat()
-        self.send(
-            _event(
-                "acceptance",
-                f"A-{ref}",
-                {"contract": f"K-{ref}", "milestones": [ref], "decision": "accepted", "decided_at": now},
-            )
+        self.send(iter(self.acceptances()))
+
+    def acceptances(self) -> list[msgspec.Raw]:
+        """One message per milestone, for whoever wants to send them in another way."""
+        decision = {"decision": "accepted", "decided_at": datetime.now(UTC).isoformat()}
+        return [
+            _event("acceptance", f"A-{ref}", {"contract": f"K-{ref}", "milestones": [ref], **decision})
             for ref in self.refs
-        )
+        ]
+
+    def token(self) -> str:
+        """For callers of the API that send messages."""
+        made = make_token(
+            self.database, operator(), partner_id=self.tenant.partner_id, tenant=self.tenant, name="caller",
+            scopes=frozenset({"message:write"}), days=1,
+        )  # fmt: skip
+        return made.secret
 
     def send(self, events: Iterator[msgspec.Raw]) -> None:
         results = store_messages(self.database, self.tenant, SYSTEM, list(events), channel="api")

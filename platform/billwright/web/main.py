@@ -6,6 +6,7 @@ from billwright.jobs.broker import waker
 from billwright.kernel.settings import read_settings
 from billwright.web.app import make_app
 from billwright.web.composition import controllers, database_of, dependencies
+from billwright.web.leaving import Farewell
 from billwright.web.logging import configure_logging
 from billwright.web.portal.app import problem_page
 from billwright.web.services import Services
@@ -22,4 +23,8 @@ def create_app() -> Litestar:
     services = Services(
         settings=settings, database=database, dependencies=dependencies(settings), problem_page=problem_page
     )
-    return make_app(services, controllers(), tracing=start_tracing(settings, "api"))
+    app = make_app(services, controllers(), tracing=start_tracing(settings, "api"))
+    farewell = Farewell(app.asgi_handler)
+    farewell.heed_the_server()
+    app.asgi_handler = farewell
+    return app
