@@ -7,18 +7,30 @@ import subprocess
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import IO, Final
 
 from billwright.einvoice.errors import EinvoiceBusyError, RuleSetInvalidError
-from billwright.einvoice.findings import Report, unchecked
+from billwright.einvoice.findings import DOCUMENT_BYTES_MAX, Report, too_large, unchecked
 from billwright.einvoice.installed import InstalledRules
 from billwright.einvoice.model import Invoice
-from billwright.einvoice.orders import ANSWERS, ENCODER, HEAD_BYTES, Answer, CheckOrder, CompileOrder, Order, WriteOrder
+from billwright.einvoice.orders import (
+    ANSWERS,
+    ENCODER,
+    HEAD_BYTES,
+    READY,
+    Answer,
+    CheckOrder,
+    CompileOrder,
+    Order,
+    WriteOrder,
+)
 
 WAITING_MAX: Final = 8
 WAIT_S: Final = 60.0
+START_S: Final = 60.0
 _REMEDY: Final = (
     "This says nothing about the document. Check it again; if it stays, send a smaller one or ask an operator."
 )
@@ -26,7 +38,7 @@ _REMEDY: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """Of one document. ``time_s`` includes the child's start and the compiling of rules, some 2 s when the machine is busy."""
+    """Of one document. ``time_s`` includes the compiling of rules, not the child's start."""
 
     time_s: int = 30
     memory_bytes: int = 1536 * 1024**2
@@ -47,8 +59,9 @@ class Checker:
         self._limits = limits or Limits()
         self._lock = threading.Lock()
         self._places = threading.BoundedSemaphore(WAITING_MAX)
-        self._child: subprocess.Popen[bytes] | None = None
         self._known: set[str] = set()
+        self._running: list[subprocess.Popen[bytes]] = []  # one or none
+        weakref.finalize(self, _end, self._running)
 
     def check(self, body: bytes, rules: Rules | None = None, *, read: bool = False) -> Report:
         """Check a document, and read it if ``read``. What the child could not handle is reported as unchecked.
@@ -56,9 +69,11 @@ class Checker:
         Raises:
             EinvoiceBusyError: too many documents wait already.
         """
+        if len(body) > DOCUMENT_BYTES_MAX:
+            return Report(syntax=None, container=None, specification=None, findings=(too_large(len(body)),))
         rules = rules or Rules()
         with self._turn():
-            wanted = {each.sha256 for each in rules.installed} - self._known_to_child()
+            wanted = {each.sha256 for each in rules.installed} - self._known
             order = CheckOrder(
                 time_s=self._limits.time_s,
                 body=body,
@@ -67,7 +82,7 @@ class Checker:
                 read=read,
             )
             answer = self._ask(order)
-            if self._child is not None:
+            if self._running:
                 self._known |= wanted
         if answer.report is not None:
             return answer.report
@@ -100,15 +115,12 @@ class Checker:
     @property
     def pid(self) -> int | None:
         """The child's process id while it lives."""
-        return self._child.pid if self._child else None
+        return self._running[0].pid if self._running else None
 
     def stop(self) -> None:
         """End the child; the next document starts another."""
         self._known.clear()
-        if self._child is not None:
-            self._child.kill()
-            self._child.communicate()
-            self._child = None
+        _end(self._running)
 
     @contextlib.contextmanager
     def _turn(self) -> Iterator[None]:
@@ -118,24 +130,21 @@ class Checker:
             if not self._lock.acquire(timeout=WAIT_S):
                 raise _busy()
             try:
+                if self._running and self._running[0].poll() is not None:
+                    self.stop()  # it died between two documents
                 yield
             finally:
                 self._lock.release()
         finally:
             self._places.release()
 
-    def _known_to_child(self) -> set[str]:
-        if self._child is None or self._child.poll() is not None:
-            self.stop()
-        return self._known
-
     def _ask(self, order: Order) -> Answer:
-        deadline = time.monotonic() + self._limits.time_s
-        child = self._child = self._child or self._start()
-        assert child.stdin is not None
-        assert child.stdout is not None
         body = ENCODER.encode(order)
         try:
+            child = self._running[0] if self._running else self._start()
+            assert child.stdin is not None
+            assert child.stdout is not None
+            deadline = time.monotonic() + self._limits.time_s
             with contextlib.suppress(BrokenPipeError):  # it died: reading says so
                 child.stdin.write(len(body).to_bytes(HEAD_BYTES) + body)
                 child.stdin.flush()
@@ -152,11 +161,21 @@ class Checker:
             raise
 
     def _start(self) -> subprocess.Popen[bytes]:
-        self._known.clear()
         command = [sys.executable, "-I", "-m", "billwright.einvoice.child", str(self._limits.memory_bytes)]
-        return subprocess.Popen(  # noqa: S603 - our own interpreter and module
+        child = subprocess.Popen(  # noqa: S603 - our own interpreter and module
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env={"LANG": "C.UTF-8"}
         )
+        self._running.append(child)
+        assert child.stdout is not None
+        _read(child.stdout, len(READY), time.monotonic() + START_S)
+        return child
+
+
+def _end(running: list[subprocess.Popen[bytes]]) -> None:
+    while running:
+        child = running.pop()
+        child.kill()
+        child.communicate()
 
 
 def _read(stream: IO[bytes], size: int, deadline: float) -> bytes:

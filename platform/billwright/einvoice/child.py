@@ -9,7 +9,7 @@ import resource
 import sys
 from typing import IO
 
-from billwright.einvoice.orders import ENCODER, HEAD_BYTES, ORDERS, Answer, CheckOrder, CompileOrder, WriteOrder
+from billwright.einvoice.orders import ENCODER, HEAD_BYTES, ORDERS, READY, Answer, CheckOrder, CompileOrder, WriteOrder
 
 
 def main() -> None:
@@ -28,6 +28,8 @@ def _serve(orders: IO[bytes], answers: IO[bytes]) -> None:
     from billwright.einvoice.write import write_cii, write_ubl  # noqa: PLC0415 - the limits come first
 
     saxon = Saxon()
+    answers.write(READY)
+    answers.flush()
     texts: dict[str, str] = {}
     while head := orders.read(HEAD_BYTES):
         order = ORDERS.decode(orders.read(int.from_bytes(head)))

@@ -6,6 +6,7 @@ import msgspec
 
 from billwright.einvoice.reading import Reading
 
+DOCUMENT_BYTES_MAX: Final = 20 * 1024 * 1024
 Severity = Literal["fatal", "warning", "info", "unchecked"]
 Verdict = Literal["valid", "invalid", "unchecked"]
 SEVERITIES: Final[dict[str, Severity]] = {
@@ -57,3 +58,15 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 def unchecked(rule: str, text: str, remedy: str, *, rule_set: str = "") -> Finding:
     """That something could not be checked."""
     return Finding(rule=rule, severity="unchecked", field="document", text=text, remedy=remedy, rule_set=rule_set)
+
+
+def too_large(size: int) -> Finding:
+    """That a document of ``size`` bytes is not looked at."""
+    limit = DOCUMENT_BYTES_MAX // 1024**2
+    return Finding(
+        rule="document-too-large",
+        severity="fatal",
+        field="document",
+        text=f"The document has {size / 1024**2:.1f} MB; an e-invoice may have {limit} MB.",
+        remedy="Send large attachments as links (BT-124) and not inside the invoice.",
+    )

@@ -10,10 +10,9 @@ import pikepdf
 from lxml import etree
 
 from billwright.einvoice import cii
-from billwright.einvoice.findings import Finding, unchecked
+from billwright.einvoice.findings import DOCUMENT_BYTES_MAX, Finding, too_large, unchecked
 from billwright.einvoice.read import SYNTAXES
 
-DOCUMENT_BYTES_MAX: Final = 20 * 1024 * 1024
 ATTACHED: Final = ("factur-x.xml", "xrechnung.xml", "zugferd-invoice.xml", "ZUGFeRD-invoice.xml")
 """Names under which a hybrid PDF carries its invoice: Factur-X, XRechnung, ZUGFeRD 2.0, ZUGFeRD 1.0."""
 OLD_ZUGFERD: Final = "CrossIndustryDocument"
@@ -48,16 +47,10 @@ def open_document(body: bytes) -> Opened:
         NotOpenedError: there is none that can be read; its finding names the place and the remedy.
     """
     if len(body) > DOCUMENT_BYTES_MAX:
-        raise _refused("document-too-large", "document", *_too_large(len(body)), container=None)
+        raise NotOpenedError(too_large(len(body)), None)
     if body.lstrip()[:5] == b"%PDF-":
         return _opened(_attached(body), "pdf")
     return _opened(body, "xml")
-
-
-def _too_large(size: int) -> tuple[str, str]:
-    limit = DOCUMENT_BYTES_MAX // 1024**2
-    text = f"The document has {size / 1024**2:.0f} MB; an e-invoice may have {limit} MB."
-    return text, "Send large attachments as links (BT-124) and not inside the invoice."
 
 
 def _refused(
@@ -95,7 +88,7 @@ def _attached(body: bytes) -> bytes:
             "pdf",
         ) from None
     if len(found) > DOCUMENT_BYTES_MAX:
-        raise _refused("document-too-large", "attachment", *_too_large(len(found)), container="pdf")
+        raise NotOpenedError(too_large(len(found)), "pdf")
     return found
 
 

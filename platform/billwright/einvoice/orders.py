@@ -10,6 +10,8 @@ from billwright.einvoice.model import Invoice
 
 HEAD_BYTES: Final = 8
 """Length of each message before it, big-endian."""
+READY: Final = b"ready\n"
+"""The child's first word: from here on time is the document's."""
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True, tag_field="order"):

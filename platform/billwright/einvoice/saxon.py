@@ -89,7 +89,7 @@ def _finding(rule_set: str, failed: Any) -> Finding:
     where = _place(failed.get("location") or "")
     rule = failed.get("id") or rule_in(text) or UNNAMED
     severity: Severity = SEVERITIES.get((failed.get("flag") or failed.get("role") or "fatal").lower(), "fatal")
-    field = field_of(text) or where.rpartition("/")[2] or "document"
+    field = field_of(rule, text) or where.rpartition("/")[2] or "document"
     return Finding(
         rule=rule,
         severity=severity,

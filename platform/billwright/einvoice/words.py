@@ -72,8 +72,34 @@ _REMEDIES: Final = {
     "BR-CO-25": "An amount is due: give a due date (BT-9) or payment terms (BT-20).",
     "BR-CO-26": "Give the legal entity's identifier, registration or VAT id, so that the customer's system knows it.",
     "BR-CO-9": "Start the VAT id with the country's two letters (Greece: EL).",
-    "UBL-SR-53": "UBL has this element once only; leave out the further ones.",
+    "UBL-SR-53": "Give the VAT id (BT-31) or the tax registration (BT-32), or leave out the tax scheme that has none.",
 }
+_FIELDS: Final = {
+    "BR-CL-01": "BT-3",
+    "BR-CL-03": "BT-5",
+    "BR-CL-04": "BT-5",
+    "BR-CL-05": "BT-6",
+    "BR-CL-06": "BT-8",
+    "BR-CL-07": "BT-18",
+    "BR-CL-10": "BT-29 BT-46 BT-60",
+    "BR-CL-11": "BT-30 BT-47 BT-61",
+    "BR-CL-13": "BT-158",
+    "BR-CL-14": "BT-40 BT-55 BT-69 BT-80",
+    "BR-CL-15": "BT-159",
+    "BR-CL-16": "BT-81",
+    "BR-CL-17": "BT-118",
+    "BR-CL-18": "BT-95 BT-102 BT-151",
+    "BR-CL-19": "BT-98 BT-140",
+    "BR-CL-20": "BT-105 BT-145",
+    "BR-CL-21": "BT-157",
+    "BR-CL-22": "BT-121",
+    "BR-CL-23": "BT-130 BT-150",
+    "BR-CL-24": "BT-125",
+    "BR-CL-25": "BT-34 BT-49",
+    "BR-CL-26": "BT-71",
+    "UBL-SR-53": "BT-31 BT-32",
+}
+"""Rules whose text names no number."""
 _BY_FAMILY: Final = (
     (r"BR-CL-\d+", "Use a code of the list that the rule names for {field}."),
     (r"BR-DEC-\d+", "Round {field} to two decimals."),
@@ -93,9 +119,9 @@ _BY_FAMILY: Final = (
 )
 
 
-def field_of(text: str) -> str:
-    """The fields that a rule's text names, in our words with their numbers; nothing if it names none."""
-    numbers = list(dict.fromkeys(_NUMBER.findall(text)))
+def field_of(rule: str, text: str) -> str:
+    """The fields that a rule is about, in our words with the standard's numbers; nothing if neither it nor we know."""
+    numbers = list(dict.fromkeys(_NUMBER.findall(text))) or _NUMBER.findall(_FIELDS.get(rule, ""))
     named = [f"{WORDS[number]} ({number})" if number in WORDS else number for number in numbers[:FIELDS_MAX]]
     return ", ".join(named)
 

@@ -54,6 +54,7 @@ PREFIXES: Final = frozenset(
         "wvr",
         "cor",
         "run",
+        "rls",
     ]
 )
 

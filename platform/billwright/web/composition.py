@@ -17,6 +17,7 @@ from billwright.documents.limits import MIB, Limits
 from billwright.documents.mail import MailRenderer
 from billwright.documents.render import Renderer
 from billwright.documents.store import FileStore
+from billwright.einvoice.checker import Checker
 from billwright.extension.loading import available_connectors
 from billwright.extension.running import IN_PROCESS, PluginRunner
 from billwright.extension.watchdog import Watchdog
@@ -38,8 +39,8 @@ ROOMS_WITH_PLUGINS: Final = ("billing", "checks")
 STANDSTILL_S: Final = 5.0
 AFTER_ISSUE: Final = ("documents", "delivery", "posting", "collections")
 ROOMS_WITH_API: Final = (
-    "identity", "intake", "canon", "billing", "checks", "approvals", "jobs", "audit", "documents", "delivery", "posting",
-    "receivables", "collections", "insight",
+    "identity", "intake", "canon", "billing", "checks", "approvals", "jobs", "audit", "documents", "einvoice",
+    "delivery", "posting", "receivables", "collections", "insight",
 )  # fmt: skip
 MODULES_WITH_API: Final = (
     "billwright.intake.api_types", "billwright.delivery.webhooks.api", "billwright.delivery.webhooks.api_partner",
@@ -142,4 +143,4 @@ def controllers() -> "list[type[Controller]]":
 
 def dependencies(settings: Settings) -> dict[str, object]:
     """What controllers ask for by name besides the shell's own."""
-    return {"store": FileStore(settings.files), "vault": Vault.of(settings)}
+    return {"store": FileStore(settings.files), "vault": Vault.of(settings), "checker": Checker()}
