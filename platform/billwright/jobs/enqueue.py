@@ -6,7 +6,8 @@ from typing import Any, Final, cast
 from uuid import UUID
 
 from sqlalchemy import case, func, or_, select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import Insert, insert
+from sqlalchemy.orm import Session
 
 from billwright.jobs.tables import WAITING, JobRow
 from billwright.kernel import tracing
@@ -20,28 +21,32 @@ from billwright.tenancy.transaction import WROTE_JOBS, ControlTx, Tx
 _TABLE: Final = table_of(JobRow)
 _COLUMNS: Final = (
     "id", "tenant_id", "role_name", "queue", "kind", "key", "payload", "state", "priority", "run_at", "trace_id",
-    "trace_context", "created_at", "updated_at",
+    "created_at", "updated_at",
 )  # fmt: skip
-_INCOMING: Final = recordset([_TABLE.c[name] for name in _COLUMNS])
-_INSERT: Final = insert(_TABLE).from_select(list(_COLUMNS), select(*_INCOMING.c))
+_CONTEXT: Final = "trace_context"
 # A wish that many make while it waits keeps the first few spans that asked for it, and each once.
-_TRACE_CONTEXT_CHARS_MAX: Final = 500
-_FULL: Final = or_(
-    func.length(_TABLE.c.trace_context) > _TRACE_CONTEXT_CHARS_MAX,
-    func.strpos(_TABLE.c.trace_context, _INSERT.excluded.trace_context) > 0,
-)
-_ENQUEUE: Final = _INSERT.on_conflict_do_update(
-    index_elements=["tenant_id", "key"],
-    index_where=WAITING,
-    set_={
-        "run_at": func.least(_TABLE.c.run_at, _INSERT.excluded.run_at),
-        "priority": func.greatest(_TABLE.c.priority, _INSERT.excluded.priority),
-        "trace_context": case(
-            (_INSERT.excluded.trace_context.is_(None) | _FULL, _TABLE.c.trace_context),
-            else_=func.concat_ws(" ", _TABLE.c.trace_context, _INSERT.excluded.trace_context),
-        ),
-    },
-)
+_CONTEXT_CHARS_MAX: Final = 500
+
+
+def _writing(*more: str) -> Insert:
+    columns = (*_COLUMNS, *more)
+    incoming = recordset([_TABLE.c[name] for name in columns])
+    statement = insert(_TABLE).from_select(list(columns), select(*incoming.c))
+    known, wished = _TABLE.c, statement.excluded
+    merged: dict[str, Any] = {
+        "run_at": func.least(known.run_at, wished.run_at),
+        "priority": func.greatest(known.priority, wished.priority),
+    }
+    if _CONTEXT in more:
+        full = func.length(known.trace_context) > _CONTEXT_CHARS_MAX
+        known_already = func.strpos(known.trace_context, wished.trace_context) > 0
+        longer = func.concat_ws(" ", known.trace_context, wished.trace_context)
+        merged[_CONTEXT] = case((or_(full, known_already), known.trace_context), else_=longer)
+    return statement.on_conflict_do_update(index_elements=["tenant_id", "key"], index_where=WAITING, set_=merged)
+
+
+_ENQUEUE: Final = _writing()
+_ENQUEUE_TRACED: Final = _writing(_CONTEXT)
 
 
 def enqueue(tx: Tx, specs: Iterable[JobSpec]) -> int:
@@ -49,11 +54,10 @@ def enqueue(tx: Tx, specs: Iterable[JobSpec]) -> int:
 
     One statement for all. The rows exist if and only if the transaction commits.
     """
-    kept = tracing.to_keep()
-    rows = {spec.key: _row(spec, tx.tenant.id, tx.tenant.role, tx.now, tx.trace_id, kept) for spec in specs}
+    rows = {spec.key: _row(spec, tx.tenant.id, tx.tenant.role, tx.now, tx.trace_id) for spec in specs}
     if rows:
         # In the order of the keys, so that two publishers of the same wishes queue instead of dead-locking.
-        tx.session.execute(_ENQUEUE, parameters(rows[key] for key in sorted(rows)))
+        _write(tx.session, [rows[key] for key in sorted(rows)])
         tx.cache[WROTE_JOBS] = True
     return len(rows)
 
@@ -63,18 +67,24 @@ def enqueue_at_tenants(tx: ControlTx, partner_id: UUID, spec: JobSpec) -> None:
     query = select(TenantRow.id, TenantRow.role_name).where(
         TenantRow.partner_id == partner_id, TenantRow.state != "erased"
     )
-    kept = tracing.to_keep()
     rows = [
-        _row(spec, tenant.id, tenant.role_name, tx.now, tx.trace_id, kept)
+        _row(spec, tenant.id, tenant.role_name, tx.now, tx.trace_id)
         for tenant in tx.session.execute(query.order_by("id"))
     ]
     if rows:
-        tx.session.execute(_ENQUEUE, parameters(rows))
+        _write(tx.session, rows)
 
 
-def _row(
-    spec: JobSpec, tenant_id: UUID, role: str, now: datetime, trace_id: str | None, trace_context: str | None
-) -> dict[str, Any]:
+def _write(session: Session, rows: list[dict[str, Any]]) -> None:
+    """With the span at hand, if it is recorded; where nobody records, the statement does not speak of spans."""
+    kept = tracing.to_keep()
+    if kept is None:
+        session.execute(_ENQUEUE, parameters(rows))
+    else:
+        session.execute(_ENQUEUE_TRACED, parameters({**row, _CONTEXT: kept} for row in rows))
+
+
+def _row(spec: JobSpec, tenant_id: UUID, role: str, now: datetime, trace_id: str | None) -> dict[str, Any]:
     return {
         "id": new_id(),
         "tenant_id": tenant_id,
@@ -87,7 +97,6 @@ def _row(
         "priority": spec.priority,
         "run_at": spec.run_at or now,
         "trace_id": trace_id,
-        "trace_context": trace_context,
         "created_at": now,
         "updated_at": now,
     }
