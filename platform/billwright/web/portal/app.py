@@ -17,6 +17,7 @@ from billwright.web.portal.login_pages import LoginController, LogoutController
 from billwright.web.portal.message_pages import MessageController
 from billwright.web.portal.outside_pages import OutsideController
 from billwright.web.portal.partner_pages import PartnerController
+from billwright.web.portal.partner_webhooks import PartnerWebhooksController
 from billwright.web.portal.problem_page import problem_page
 from billwright.web.portal.reminder_pages import ReminderController
 from billwright.web.portal.reports_pages import ReportController
@@ -45,6 +46,7 @@ CONTROLLERS: Final[tuple[type[Controller], ...]] = (
     ReportController,
     TodayController,
     PartnerController,
+    PartnerWebhooksController,
     RoomController,
     ListController,
     OutsideController,
