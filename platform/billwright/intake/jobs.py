@@ -20,6 +20,8 @@ from billwright.tenancy.directory import load_tenant
 from billwright.tenancy.transaction import Tenant, Tx, transaction
 
 SCAN: Final = "intake.scan_drops"
+TOGETHER_MAX: Final = 2
+"""So often messages that came together are begun together; then each for itself, for one of them may end its worker."""
 
 SUBSCRIBED_JOBS: Final[Mapping[type[DomainEvent], Sequence[Callable[[Any], Sequence[JobSpec]]]]] = {}
 SUBSCRIBED_INLINE: Final[Mapping[type[DomainEvent], Sequence[Callable[[Any, Any], None]]]] = {}
@@ -32,10 +34,10 @@ def handlers(connectors: Connectors | None = None) -> list[Handler]:
     known = available_connectors() if connectors is None else connectors
 
     def apply(tx: Tx, jobs: Sequence[Job]) -> None:
-        apply_stored(tx, _message_ids(jobs), known)
+        apply_stored(tx, _message_ids(_taken_apart(tx, jobs)), known)
 
     def retry_held(tx: Tx, jobs: Sequence[Job]) -> None:
-        apply_stored(tx, _message_ids(jobs), known, states=("held", "received"))
+        apply_stored(tx, _message_ids(_taken_apart(tx, jobs)), known, states=("held", "received"))
 
     def look_again(tx: Tx, jobs: Sequence[Job]) -> None:
         look_at_held(tx, _message_ids(jobs))
@@ -69,6 +71,20 @@ def enqueue_scans(database: Database, folder: Path) -> int:
         except (NotFoundError, TenantSuspendedError):
             continue
     return written
+
+
+def _taken_apart(tx: Tx, jobs: Sequence[Job]) -> list[Job]:
+    """``jobs`` without those of several messages that were begun too often: they go on as one job per message."""
+    apart = [job for job in jobs if job.attempts > TOGETHER_MAX and len(job.payload["message_ids"]) > 1]
+    enqueue(
+        tx,
+        [
+            JobSpec(kind=job.kind, key=f"{job.kind}:alone:{each}", payload={"message_ids": [each]})
+            for job in apart
+            for each in job.payload["message_ids"]
+        ],
+    )
+    return [job for job in jobs if job not in apart]
 
 
 def _message_ids(jobs: Sequence[Job]) -> list[UUID]:
