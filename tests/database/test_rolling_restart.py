@@ -86,13 +86,13 @@ def test_all_processes_are_replaced_under_load(billing: Database, processes: Pro
     office = make_office(billing, 150)
     ports = [free_port(None), free_port(None)]
     apis = [processes.api(port, *LEAVING) for port in ports]
-    workers = [processes.worker() for _ in range(2)]
-    dispatchers = [processes.dispatcher() for _ in range(2)]
     balancer = Balancer(tuple(f"http://127.0.0.1:{port}" for port in ports), office.token())
     watching = threading.Thread(target=balancer.watch)
     watching.start()
     try:
         until(lambda: len(balancer.ready) == 2, lambda: f"both ready: {processes.output()}")
+        workers = [processes.worker() for _ in range(2)]
+        dispatchers = [processes.dispatcher() for _ in range(2)]
         with ThreadPoolExecutor(1) as thread:
             messages = [bytes(message) for message in office.acceptances()]
             answers = thread.submit(balancer.send, messages, CALLERS)

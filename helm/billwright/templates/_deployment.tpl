@@ -94,8 +94,13 @@ spec:
 - name: DATABASE_OWNER_URL_FILE
   value: /etc/billwright/secrets/database-owner-url
 {{- end }}
+{{- if .root.Values.secrets.broker.name }}
+- name: BILLWRIGHT_BROKER_URL_FILE
+  value: /etc/billwright/secrets/broker-url
+{{- else }}
 - name: REDIS_URL_FILE
   value: /etc/billwright/secrets/redis-url
+{{- end }}
 - name: BILLWRIGHT_MASTER_KEY_FILE
   value: /etc/billwright/secrets/master-key
 {{- if .root.Values.secrets.smtp.name }}
@@ -108,7 +113,7 @@ spec:
 {{- end }}
 {{- end -}}
 
-{{/* Port and probes of the API. The pause before the end lets the ingress controllers forget the pod first. */}}
+{{/* Port and probes of the API. No preStop: it says by itself that it leaves, and waits (--leave-after-seconds). */}}
 {{- define "billwright.http" -}}
 ports:
   - name: http
@@ -134,10 +139,6 @@ readinessProbe:
   periodSeconds: 5
   timeoutSeconds: 3
   failureThreshold: 2
-lifecycle:
-  preStop:
-    exec:
-      command: [/bin/sleep, "8"]
 {{- end -}}
 
 {{- define "billwright.volumes" -}}
@@ -161,7 +162,11 @@ lifecycle:
       {{- if and (eq .component "api") .root.Values.secrets.databaseOwner.name }}
       {{- include "billwright.secretFile" (dict "secret" .root.Values.secrets.databaseOwner "path" "database-owner-url") | nindent 6 }}
       {{- end }}
+      {{- if .root.Values.secrets.broker.name }}
+      {{- include "billwright.secretFile" (dict "secret" .root.Values.secrets.broker "path" "broker-url") | nindent 6 }}
+      {{- else }}
       {{- include "billwright.secretFile" (dict "secret" .root.Values.secrets.redis "path" "redis-url") | nindent 6 }}
+      {{- end }}
       {{- include "billwright.secretFile" (dict "secret" .root.Values.secrets.masterKey "path" "master-key") | nindent 6 }}
       {{- if .root.Values.secrets.smtp.name }}
       {{- include "billwright.secretFile" (dict "secret" .root.Values.secrets.smtp "path" "smtp-url") | nindent 6 }}

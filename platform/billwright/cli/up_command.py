@@ -13,6 +13,7 @@ import click
 from billwright.cli.embedded import start_servers
 from billwright.cli.processes import with_master_key
 from billwright.cli.supervisor import Supervisor
+from billwright.jobs.handlers import QUEUES
 from billwright.kernel.errors import SettingsInvalidError
 from billwright.kernel.settings import Settings, read_settings
 from billwright.tenancy.database import open_database
@@ -21,7 +22,7 @@ from billwright_migrations.run import upgrade_all
 READY_WITHIN_S = 60
 # Documents have a worker of their own, with two processes that make them; everything else shares one.
 WORKERS = (
-    ("worker", "intake,billing,connectors,collections,housekeeping", 4),
+    ("worker", ",".join(queue for queue in QUEUES if queue != "documents"), 4),
     ("documents", "documents", 2),
 )
 
