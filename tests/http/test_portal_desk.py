@@ -1,20 +1,20 @@
 """Held messages and dead jobs in the portal: seen whole but without secrets, taken, at rest, tried again, corrected by two."""
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import select
 
 from billwright.canon.tables import CustomerRow
 from billwright.intake.tables import HeldMessageRow, SourceMessageRow
 from billwright.jobs.tables import JobRow
 from billwright.kernel.actor import SYSTEM
-from billwright.kernel.ids import new_id, show
+from billwright.kernel.ids import show
 from billwright.tenancy.configuration import TenantConfiguration
 from billwright.tenancy.transaction import Tenant, control_transaction, transaction
 from support.lists import entries
 from support.pipeline import Firm
+from support.stuck import dead_job
 from support.visitors import LogIn, Person, counted_statements, log_in_to, text_of
 
 __all__ = ["log_in_to"]
@@ -43,20 +43,6 @@ def message_of(firm: Firm, kind: str) -> str:
     with transaction(firm.database, firm.tenant, SYSTEM, read_only=True) as tx:
         query = select(SourceMessageRow.id).where(SourceMessageRow.type.contains(kind))
         return f"messages/{show('msg', tx.session.scalars(query).one())}"
-
-
-def dead_job(firm: Firm, key: str, **more: Any) -> str:
-    now = firm.clock.now()
-    row: dict[str, Any] = {
-        "id": new_id(), "tenant_id": firm.tenant.id, "role_name": firm.tenant.role, "queue": "connectors",
-        "kind": "connectors.post", "key": key, "payload": {"invoice_id": str(new_id()), "connection": "books"},
-        "state": "dead", "run_at": now, "attempts": 8, "error_class": "business", "error": "RejectedError: The books said no.",
-        "request": "POST /invoices\nAuthorization: Bearer abcdefghijkl\n\n{}", "response": '422 {"token": "hush-hush"}',
-        "traceback": None, "created_at": now, "updated_at": now,
-    }  # fmt: skip
-    with control_transaction(firm.database, SYSTEM) as tx:
-        tx.session.execute(insert(JobRow), [row | more])
-    return f"connectors/jobs/{show('job', row['id'])}"
 
 
 def job_states(firm: Firm) -> dict[str, str]:

@@ -24,6 +24,7 @@ from billwright.web.portal.reports_pages import ReportController
 from billwright.web.portal.room_pages import RoomController
 from billwright.web.portal.settings_pages import SettingsController
 from billwright.web.portal.settings_people import PeopleController, YouController
+from billwright.web.portal.stuck_pages import StuckController
 from billwright.web.portal.waiver_pages import WaiverController
 from billwright.web.portal.webhook_pages import WebhookController
 from billwright.web.portal.work_pages import WorkController
@@ -54,5 +55,6 @@ CONTROLLERS: Final[tuple[type[Controller], ...]] = (
     WebhookController,
     MessageController,
     JobController,
+    StuckController,
 )
 __all__ = ["CONTROLLERS", "problem_page"]

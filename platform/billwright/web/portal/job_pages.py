@@ -62,7 +62,7 @@ class JobController(Controller):
         said = f"The job {row.kind} runs again."
         if row.state == "resolved":
             said = "The same work waits already under another job, which does it."
-        return visit.go(visit.url("connectors/jobs"), said)
+        return visit.go(visit.back_to("connectors/jobs"), said)
 
     @post("/{job_id:str}/assign", sync_to_thread=True)
     def assign(self, visit: NamedDependency[Visit], job_id: FromPath[str], data: Form) -> Response[str]:

@@ -39,6 +39,11 @@ def roles_of_actor(actor: Actor) -> frozenset[str]:
 
 
 def _desk(_tx: Tx) -> AnySelect:
+    return exceptions().where(ExceptionRow.closed_at.is_(None))
+
+
+def exceptions() -> AnySelect:
+    """Open and closed ones, each with its customer and the draft that it holds."""
     return (
         select(
             ExceptionRow,
@@ -50,7 +55,6 @@ def _desk(_tx: Tx) -> AnySelect:
         )
         .outerjoin(CustomerRow, CustomerRow.id == ExceptionRow.customer_id)
         .outerjoin(InvoiceRow, InvoiceRow.id == ExceptionRow.subject_id)
-        .where(ExceptionRow.closed_at.is_(None))
     )
 
 
@@ -78,7 +82,9 @@ def _assigned(tx: Tx, who: str) -> Any:
 
 
 def can_be_checked(row: Any) -> bool:
-    return bool(row.invoice_id) and row.phase == "validation_pending" and row.detail in ("blocked", "returned")
+    """A held or returned draft, or one that was approved and could not be issued."""
+    held = row.phase == "validation_pending" and row.detail in ("blocked", "returned")
+    return bool(row.invoice_id) and (held or row.detail == "issue_failed")
 
 
 def _opens(row: Any) -> str:
@@ -137,6 +143,7 @@ EXCEPTIONS: Final = Listing(
     rows="exceptions",
     needs=("exception:read",),
     template="exceptions.html",
+    beside=lambda _visit, _tx: {"can_be_checked": can_be_checked},
     query=_desk,
     identifier=ExceptionRow.id,
     order="due",
@@ -164,6 +171,9 @@ EXCEPTIONS: Final = Listing(
         Column(key="remedy", label="To mend", within=True, value=lambda row: row.ExceptionRow.remedy),
         Column(key="owner", label="Owner", under=True, value=lambda row: words.role(row.ExceptionRow.owner_role)),
         Column(key="assignee", label="Taken by", kind="person", value=lambda row: row.ExceptionRow.assignee_id),
+        Column(
+            key="paused", label="Paused until", kind="moment", default=False, value=lambda row: row.ExceptionRow.paused_until,
+        ),
         Column(
             key="kind", label="Kind", default=False,
             value=lambda row: "Technical" if row.ExceptionRow.technical else "Business",

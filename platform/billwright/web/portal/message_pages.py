@@ -61,7 +61,7 @@ class MessageController(Controller):
             else f"{len(held)} held messages are tried again now."
         )
         back = f"messages/{fields(data, 'message')[0]}" if len(fields(data, "message")) == 1 else "messages"
-        return visit.go(visit.url(back), said)
+        return visit.go(visit.back_to(back), said)
 
     @post("/messages/{message_id:str}/assign", sync_to_thread=True)
     def assign(self, visit: NamedDependency[Visit], message_id: FromPath[str], data: Form) -> Response[str]:

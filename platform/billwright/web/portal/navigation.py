@@ -27,7 +27,9 @@ class Room:
 
 ROOMS: Final = (
     Room("today", "Today", "", "house"),
-    Room("exceptions", "Exceptions", "exceptions", "triangle-alert", ("exception:read",), "exceptions"),
+    Room(
+        "exceptions", "Exceptions", "exceptions", "triangle-alert", ("exception:read",), "exceptions", covers=("stuck",)
+    ),
     Room("approvals", "Approvals", "approvals", "stamp", APPROVE, "approvals"),
     Room("invoices", "Invoices", "invoices", "file-text", ("invoice:read",)),
     Room("customers", "Customers", "customers", "users", ("customer:read",)),

@@ -62,7 +62,7 @@ class OutsideController(Controller):
             visit.database, visit.here, visit.actor, read("pst", posting_id), trace_id=visit.trace_id
         )
         return visit.go(
-            visit.url("connectors/postings"),
+            visit.back_to("connectors/postings"),
             f"Another attempt at {name} is on its way; it looks first and never posts twice.",
         )
 
@@ -71,7 +71,7 @@ class OutsideController(Controller):
         """Have a system that does not answer asked now."""
         key = field(data, "key")
         result = ask_now(visit.database, visit.here, visit.actor, key, callers(key), trace_id=visit.trace_id)
-        return visit.go(visit.url("connectors"), f"{name_of(key)} {ASKED[result]}")
+        return visit.go(visit.back_to("connectors"), f"{name_of(key)} {ASKED[result]}")
 
     @get("/mailbox", sync_to_thread=True)
     def show_mailbox(self, visit: NamedDependency[Visit]) -> Response[str]:

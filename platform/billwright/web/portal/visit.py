@@ -28,6 +28,7 @@ from billwright.web.portal.navigation import Room, phone_rooms, rooms_for
 from billwright.web.portal.queries_shell import ShellCounts, shell_counts
 
 SAID: Final = "said"
+STUCK: Final = "stuck"
 SAID_S: Final = 20
 THEMES: Final = frozenset({"light", "dark"})
 
@@ -137,6 +138,11 @@ class Visit:
         if said:
             answer.set_cookie(self._cookie(quote(said), SAID_S))
         return answer
+
+    def back_to(self, path: str) -> str:
+        """The page of all that is stuck, for whoever mended from there; else ``path`` of the tenant."""
+        came = self.request.headers.get("referer", "").partition("?")[0].partition("#")[0]
+        return self.url(STUCK if came.endswith(f"{self.base}/{STUCK}") else path)
 
     def _cookie(self, value: str, age: int) -> Cookie:
         return Cookie(key=SAID, value=value, max_age=age, path="/", httponly=True, secure=self.https, samesite="lax")

@@ -78,4 +78,4 @@ class WaiverController(Controller):
         self, visit: NamedDependency[Visit], invoice_id: FromPath[str], delivery_id: FromPath[str]
     ) -> Response[str]:
         retry_delivery(visit.database, visit.here, visit.actor, read("del", delivery_id), trace_id=visit.trace_id)
-        return visit.go(visit.url(f"invoices/{invoice_id}"), "It is being mailed again.")
+        return visit.go(visit.back_to(f"invoices/{invoice_id}"), "It is being mailed again.")
