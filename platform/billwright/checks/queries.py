@@ -27,7 +27,7 @@ HISTORY_MAX = 500  # lines of other invoices per contract that a duplicate check
 
 
 def lock_drafts(tx: Tx, invoice_ids: Sequence[UUID]) -> list[AnyRow]:
-    """Drafts that wait for the checks, locked."""
+    """Drafts that wait for the checks, locked. One that somebody returned waits for a person, whoever asks for a check."""
     query = (
         select(
             InvoiceRow.id,
@@ -51,6 +51,7 @@ def lock_drafts(tx: Tx, invoice_ids: Sequence[UUID]) -> list[AnyRow]:
             InvoiceRow.id.in_(invoice_ids),
             InvoiceRow.issued_at.is_(None),
             InvoiceRow.phase == "validation_pending",
+            InvoiceRow.detail != "returned",
         )
         .order_by(InvoiceRow.id)
         .with_for_update(of=InvoiceRow)
