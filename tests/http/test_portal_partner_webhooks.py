@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import select
@@ -24,7 +25,7 @@ from support.visitors import Person, counted_statements, text_of
 
 __all__ = ["shared"]
 HTML = {"accept": "text/html"}
-FORM = {
+FORM: dict[str, Any] = {
     "name": "ledger",
     "url": "https://ledger.partner.example/in",
     "event": ["invoice.*", "invoice.issued"],
@@ -73,7 +74,7 @@ def said(person: Person, path: str) -> str:
     return text_of(page)
 
 
-def go(person: Person, path: str, **given: str | list[str]) -> str:
+def go(person: Person, path: str, **given: Any) -> str:
     status, where = person.post(path, **given)
     assert status == 303, text_of(where)
     return said(person, where.removeprefix(f"{person.base}/"))

@@ -1097,3 +1097,11 @@ ALTER TABLE source_message ADD COLUMN correction_id UUID;
 INSERT INTO held_message (message_id, why, object_kind, object_ref, held_at, tries, tried_at) SELECT id, CASE WHEN field IS DISTINCT FROM 'type' THEN 'wrong_content' WHEN starts_with(reason, 'No mapping') THEN 'no_mapping' ELSE 'unknown_version' END, CASE WHEN starts_with(type, 'billwright.') AND data ->> 'ref' IS NOT NULL THEN substring(type FROM '^billwright[.](.*)[.]v[0-9]+$') END, CASE WHEN starts_with(type, 'billwright.') THEN data ->> 'ref' END, received_at, 1, coalesce(applied_at, received_at) FROM source_message WHERE state = 'held';
 
 UPDATE alembic_version SET version_num='0011' WHERE alembic_version.version_num = '0010';
+
+-- Running upgrade 0011 -> 0012
+
+CREATE INDEX ix_webhook_delivery_log ON webhook_delivery (subscription_id, id);
+
+CREATE INDEX ix_webhook_delivery_skipped ON webhook_delivery (subscription_id, id) WHERE state = 'skipped';
+
+UPDATE alembic_version SET version_num='0012' WHERE alembic_version.version_num = '0011';

@@ -224,12 +224,14 @@ def _standing(webhook_id: UUID) -> Any:
 
 def _sent(webhook_id: UUID) -> Any:
     row = WebhookDeliveryRow
+    copy = (
+        select(WebhookSubscriptionRow.id).where(_of(webhook_id)).scalar_subquery()
+    )  # one: the index then gives the order
     return (
         select(
             row.id, row.state, row.attempts, row.next_at, row.outcome, row.delivered_at, row.object_id, row.event_id,
             row.subscription_id, WebhookEventRow.type, WebhookEventRow.at, WebhookEventRow.object_kind,
         )
         .join(WebhookEventRow, WebhookEventRow.id == row.event_id)
-        .join(WebhookSubscriptionRow, WebhookSubscriptionRow.id == row.subscription_id)
-        .where(_of(webhook_id))
+        .where(row.subscription_id == copy)
     )  # fmt: skip

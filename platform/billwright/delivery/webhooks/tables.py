@@ -62,6 +62,8 @@ class WebhookDeliveryRow(TenantBase):
         Index("ix_webhook_delivery_waiting", "subscription_id", "object_id", "event_id",
               postgresql_where=text("state = 'waiting'")),
         Index("ix_webhook_delivery_failed", "subscription_id", "id", postgresql_where=text("state = 'failed'")),
+        Index("ix_webhook_delivery_skipped", "subscription_id", "id", postgresql_where=text("state = 'skipped'")),
+        Index("ix_webhook_delivery_log", "subscription_id", "id"),
     )  # fmt: skip
     id: Mapped[UUID] = mapped_column(primary_key=True)
     subscription_id: Mapped[UUID] = mapped_column(ForeignKey("webhook_subscription.id"))
