@@ -12,10 +12,13 @@ from sqlalchemy import update
 
 from billwright.documents.store import FileStore
 from billwright.identity.tables import AccessGrantRow
+from billwright.jobs.enqueue import enqueue
 from billwright.kernel.actor import SYSTEM
+from billwright.kernel.events import JobSpec
+from billwright.kernel.ids import new_id
 from billwright.tenancy.configuration import TenantConfiguration
 from billwright.tenancy.tables import TenantRow
-from billwright.tenancy.transaction import Tenant, control_transaction
+from billwright.tenancy.transaction import Tenant, control_transaction, transaction
 from billwright.web.app import make_app
 from billwright.web.portal.app import CONTROLLERS, problem_page
 from billwright.web.services import Services
@@ -132,6 +135,33 @@ def test_a_suspended_tenant_is_still_seen_to_stand_somewhere(firm: Firm, staff: 
     page = text_of(staff("support").get("/", headers=HTML).text)
     assert "Suspended" in page
     assert "exceptions of Acme Consulting" in page
+
+
+def test_jobs_of_a_suspended_tenant_wait_are_seen_and_go_on_when_it_is_opened_again(firm: Firm, staff: Staff) -> None:
+    with transaction(firm.database, firm.tenant, SYSTEM) as tx:
+        enqueue(tx, [JobSpec(kind="billing.evaluate", key=f"evaluate:{new_id()}", payload={"contract_id": str(new_id())})
+                     for _ in range(3)])  # fmt: skip
+    with control_transaction(firm.database, SYSTEM) as tx:
+        tx.session.execute(update(TenantRow).where(TenantRow.id == firm.tenant.id).values(state="suspended"))
+    assert firm.drain() == 0
+    assert "Suspended" in text_of(staff("support").get("/", headers=HTML).text)
+    owner = staff("owner")
+    page = owner.get("/", headers=HTML).text
+    assert "3 jobs wait until it is open again; nothing is lost. Open Acme Consulting again" in text_of(page)
+    (csrf,) = set(re.findall(r'name="csrf" value="([^"]+)"', page))
+    path = f"/enter/{firm.tenant.slug}/resume"
+    assert owner.post(path, data={"csrf": "another"}, headers=HTML).status_code == 403
+    support = staff("operator")
+    page = support.get("/", headers=HTML).text
+    assert "3 jobs wait" in text_of(page)
+    assert path not in page
+    (other,) = set(re.findall(r'name="csrf" value="([^"]+)"', page))
+    assert support.post(path, data={"csrf": other}, headers=HTML).status_code == 403
+    assert firm.drain() == 0
+    assert owner.post(path, data={"csrf": csrf}, headers=HTML).status_code == 303
+    assert "Suspended" not in text_of(owner.get("/", headers=HTML).text)
+    assert firm.drain() == 3
+    assert owner.post("/enter/nobody-here/resume", data={"csrf": csrf}, headers=HTML).status_code == 404
 
 
 def test_figures_are_for_those_who_may_see_health(staff: Staff) -> None:

@@ -1,18 +1,21 @@
 """The partner's home: all tenants with their figures and what changed, and the door into one of them."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
+from uuid import UUID
 
 from litestar import Controller, Request, Response, get, post
 from litestar.di import NamedDependency, Provide
 from litestar.params import FromPath, FromQuery
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from billwright.identity.grant_access import HOURS_MAX, grant_access
 from billwright.identity.permissions import GRANTABLE_ROLES
 from billwright.insight.figures import DAYS
 from billwright.insight.standing import NEEDS, Standing, standings_of
+from billwright.jobs.tables import JobRow
 from billwright.kernel.errors import NotFoundError
 from billwright.tenancy.directory import to_tenant
 from billwright.tenancy.tables import TenantRow
@@ -20,19 +23,25 @@ from billwright.tenancy.transaction import Tenant, control_transaction
 from billwright.web.auth import access_of
 from billwright.web.portal.forms import Form, field, whole_number
 from billwright.web.portal.visit import Visit, provide_partner_visit
+from billwright_tenants.life_cycle import resume_tenant
 
 TENANTS: Final = 100
+SUSPEND: Final = "tenant:suspend"
 ROOM: Final = re.compile(r"[a-z]+(\?[a-z]+=[a-z_]*)?")
 """Where the door may lead besides the start page: a room, with one filter at most."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TenantRowView:
-    """One tenant; ``standing`` is None for those who may not see it. ``inside``: whether the person may enter now."""
+    """One tenant; ``standing`` is None for those who may not see it. ``inside``: whether the person may enter now.
+
+    ``waiting``: how many jobs of a suspended tenant wait until it is opened again.
+    """
 
     tenant: Tenant
     standing: Standing | None
     inside: bool
+    waiting: int = 0
 
 
 class PartnerController(Controller):
@@ -88,6 +97,26 @@ class PartnerController(Controller):
         said = "You are in. The tenant sees this grant and can revoke it at any time."
         return visit.go(f"/t/{slug}/{_room(field(data, 'to'))}", said)
 
+    @post("/enter/{slug:str}/resume", sync_to_thread=True)
+    def resume(self, slug: FromPath[str], visit: NamedDependency[Visit]) -> Response[str]:
+        """Open a suspended tenant again: its people come in, and its jobs go on where they stood."""
+        visit.require(SUSPEND)
+        tenant = resume_tenant(visit.database, visit.caller.partner.slug, slug, visit.actor, trace_id=visit.trace_id)
+        return visit.go("/", f"{tenant.name} is open again; what waited goes on.")
+
+
+def _waiting(visit: Visit, tenants: Sequence[Tenant]) -> dict[UUID, int]:
+    """Tenant to how many of its jobs wait; one query, and none without tenants."""
+    if not tenants:
+        return {}
+    query = (
+        select(JobRow.tenant_id, func.count())
+        .where(JobRow.tenant_id.in_([each.id for each in tenants]), JobRow.state.in_(("queued", "retry")))
+        .group_by(JobRow.tenant_id)
+    )
+    with control_transaction(visit.database, visit.actor) as tx:
+        return {row[0]: row[1] for row in tx.session.execute(query)}
+
 
 def _tenants(visit: Visit, wanted: str) -> list[TenantRow]:
     query = select(TenantRow).where(TenantRow.partner_id == visit.caller.partner.id, TenantRow.state != "erased")
@@ -118,5 +147,14 @@ def _home(visit: Visit, wanted: str) -> Response[str]:
     tenants = [to_tenant(row) for row in _tenants(visit, wanted)]
     seen = standings_of(visit.database, visit.actor, tenants) if visit.may(NEEDS) else []
     standings = {each.tenant.id: each for each in seen}
-    rows = [TenantRowView(tenant=each, standing=standings.get(each.id), inside=each.slug in inside) for each in tenants]
+    waiting = _waiting(visit, [each for each in tenants if each.state == "suspended"])
+    rows = [
+        TenantRowView(
+            tenant=each,
+            standing=standings.get(each.id),
+            inside=each.slug in inside,
+            waiting=waiting.get(each.id, 0),
+        )
+        for each in tenants
+    ]
     return visit.page("partner.html", title="Tenants", rows=rows, q=wanted[:80], days=DAYS)
