@@ -101,6 +101,17 @@ def test_without_a_collector_the_trace_id_goes_on_and_nothing_else_is_kept(datab
     assert [(row.trace_id, row.trace_context) for row in rows] == [(asked, None)] * 2
 
 
+def test_a_job_that_no_span_wished_begins_the_trace_that_it_names(
+    database: Database, tenant: Tenant, collector: Collector, tracing_on: Tracing
+) -> None:
+    """Of a timer, or of a process that records nothing."""
+    asked = wish(database, tenant, "a")
+    drain(database, handlers(follow_on, traced=tracing_on), tenant_id=tenant.id)
+    tracing_on.close()
+    first, then = collector.named(KIND)
+    assert (first.trace, first.parent, then.trace, then.parent) == (asked, "", asked, first.id)
+
+
 def test_a_unit_of_work_that_nobody_traces_has_an_identifier_of_its_own(database: Database, tenant: Tenant) -> None:
     with transaction(database, tenant, SYSTEM) as one, transaction(database, tenant, SYSTEM) as other:
         traces = [one.trace_id, other.trace_id]

@@ -5,17 +5,24 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import nullcontext
+from email.message import EmailMessage
+from typing import Any
 
 import pytest
 from opentelemetry.trace import SpanKind
 from structlog.testing import capture_logs
 
+from billwright.delivery.smtp import MailRefusedError, UnclearError, hand_over, parse_smtp_url
+from billwright.jobs.guarded_http import ForbiddenAddressError, post_once
 from billwright.kernel import tracing
 from billwright.kernel.errors import NotFoundError, SettingsInvalidError
 from billwright.kernel.settings import read_settings
 from billwright.kernel.tracing import Tracing
 from billwright.web.tracing import headers_of, start_tracing
 from support.collector import Collector, collector_running
+from support.mail_server import DROP, mail_server
+from support.receiver import receiver_running
 
 
 @pytest.fixture
@@ -148,6 +155,52 @@ def test_a_step_ends_as_its_body_does(collector: Collector) -> None:
     }  # fmt: skip
     assert {span.parent for span in collector.spans} == {"", collector.one("work").id}
     assert "Müller".encode() not in b"".join(collector.raw)
+
+
+def test_a_webhook_says_no_path_and_tells_its_trace_to_named_hosts_only(collector: Collector) -> None:
+    given = started(collector, BILLWRIGHT_TRACED_HOSTS="LOCALHOST")
+    options: dict[str, Any] = {"timeout_s": 10, "answer_bytes_max": 100, "private_hosts_allowed": True}
+    with receiver_running() as receiver, tracing.work("work", kind=SpanKind.INTERNAL, tracing=given):
+        url = f"{receiver.url}/hunter2?key=hunter2"
+        post_once(url, {}, b"hunter2", **options)
+        post_once(url.replace("127.0.0.1", "localhost"), {}, b"", **options)
+        receiver.says(410)
+        post_once(url, {}, b"", **options)
+        with pytest.raises(ForbiddenAddressError):
+            post_once("http://169.254.169.254/hunter2", {}, b"", **options)
+    with pytest.raises(ConnectionError), tracing.work("gone", kind=SpanKind.INTERNAL, tracing=given):
+        post_once(receiver.url, {}, b"", **options)
+    given.close()
+    taken, told, gone, forbidden, refused = collector.named("POST")
+    assert [got.headers.get("traceparent") for got in receiver.got] == [None, f"00-{told.trace}-{told.id}-01", None]
+    outcomes = [span.facts.get("billwright.outcome") for span in (taken, told, gone, forbidden, refused)]
+    assert outcomes == [None, None, "refused", "refused", "failed"]
+    assert told.facts["server.address"] == "localhost"
+    assert b"hunter2" not in b"".join(collector.raw)
+
+
+@pytest.mark.parametrize(
+    ("answers", "outcome", "failed"),
+    [({}, None, False), ({"rcpt": "550 no Müller here"}, "refused", False), ({"data": DROP}, "failed", True)],
+    ids=["taken", "refused", "broken off"],
+)
+def test_a_mail_names_the_server_and_nobody_else(
+    answers: dict[str, str], outcome: str | None, failed: bool, collector: Collector
+) -> None:
+    given = started(collector)
+    message = EmailMessage()
+    message.set_content("hunter2")
+    raised = pytest.raises((MailRefusedError, UnclearError)) if answers else nullcontext()
+    with mail_server() as server, tracing.work("work", kind=SpanKind.INTERNAL, tracing=given), raised:
+        for name, answer in answers.items():
+            setattr(server, name, answer)
+        hand_over(parse_smtp_url(server.url), message, sender="a@mueller.example", recipient="b@mueller.example")
+    given.close()
+    span = collector.one("SMTP")
+    assert (span.facts.get("billwright.outcome"), span.failed) == (outcome, failed)
+    assert span.facts["server.address"] == "127.0.0.1"
+    said = b"".join(collector.raw)
+    assert [word for word in ("hunter2", "mueller", "Müller") if word.encode() in said] == []
 
 
 def test_work_whose_body_raises_failed(collector: Collector) -> None:

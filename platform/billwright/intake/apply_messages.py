@@ -18,6 +18,7 @@ from billwright.intake.hold_messages import (
 )
 from billwright.intake.mapping import Connectors, Held, Mapped, Stored, load_messages, map_messages
 from billwright.intake.tables import SourceMessageRow
+from billwright.kernel import tracing
 from billwright.tenancy.transaction import Tx
 
 
@@ -35,6 +36,8 @@ def apply_stored(
         return []
     outcomes = apply_mapped(tx, messages, map_messages(tx, messages, connectors))
     counts = {state: sum(each.state == state for each in outcomes) for state in ("applied", "superseded", "held")}
+    if counts["held"] == len(outcomes):
+        tracing.refused("held")
     record(tx, "messages.applied", "message", None, after=counts | {"first": messages[0].id, "last": messages[-1].id})
     return outcomes
 

@@ -49,11 +49,19 @@ def count_queries(engine: Engine) -> None:
         event.listen(engine, "before_cursor_execute", _count_query)
 
 
+def _name_trace(_logger: Any, _name: str, line: dict[str, Any]) -> dict[str, Any]:
+    """Every line of a request or a job names its trace."""
+    if "trace_id" not in line and (trace_id := tracing.trace_id()) is not None:
+        line["trace_id"] = trace_id
+    return line
+
+
 def configure_logging(settings: Settings) -> None:
     """Lines to stderr, as JSON objects or as text; the standard library's loggers go the same way."""
     level = logging.getLevelNamesMapping().get(settings.log_level, logging.INFO)
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
+        _name_trace,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
