@@ -3,12 +3,15 @@
 import io
 import os
 import signal
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pikepdf
 import pytest
 
 from billwright.einvoice.checker import Checker, Limits, Rules
+from billwright.einvoice.errors import EinvoiceBusyError
 from billwright.einvoice.findings import DOCUMENT_BYTES_MAX, Finding
 from billwright.einvoice.installed import InstalledRules, Syntax
 from billwright.einvoice.write import write_cii, write_ubl
@@ -237,6 +240,29 @@ def test_rules_that_reach_out_or_break_give_no_verdict(checker: Checker, body: s
     finding = the_finding(checker, GOOD, rules(body))
 
     assert (finding.rule, finding.severity, finding.rule_set) == ("rules-broken", "unchecked", "ours")
+
+
+def test_more_callers_than_may_wait_are_told_to_come_again() -> None:
+    checker, asked, go_on = Checker(Limits(callers=1)), threading.Event(), threading.Event()
+    ours = rules(REPORT.format(""))
+
+    def text(sha256: str) -> str:
+        asked.set()
+        go_on.wait()
+        return ours.text(sha256)
+
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(checker.check, GOOD, Rules(ours.installed, text))
+        try:
+            assert asked.wait(60)
+            with pytest.raises(EinvoiceBusyError) as refused:
+                checker.check(GOOD)
+            assert refused.value.facts == {"retry_after_s": 5}
+        finally:
+            go_on.set()
+        assert first.result().verdict == "valid"
+    assert checker.check(GOOD).verdict == "valid"
+    checker.stop()
 
 
 def test_rules_without_an_end_are_ended() -> None:

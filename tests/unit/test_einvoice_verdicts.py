@@ -8,11 +8,14 @@ from typing import Any
 import pytest
 from lxml import etree
 
+from billwright.einvoice.bundled import facturx
 from billwright.einvoice.checker import Checker
 from billwright.einvoice.findings import Report
+from billwright.einvoice.installed import Syntax
 from billwright.einvoice.rule_sets import CEN
 from billwright.einvoice.saxon import Saxon
-from support.einvoices import MATERIAL, material, needs_material, verdicts
+from billwright.einvoice.write import write_ubl
+from support.einvoices import MATERIAL, an_invoice, material, needs_material, verdicts
 
 VERDICTS = verdicts()
 FRAGMENTS = sorted((MATERIAL / "en16931" / "test").rglob("*.xml"))
@@ -93,6 +96,31 @@ def test_what_is_no_invoice_is_said_to_be_none(checker: Checker, path: Path) -> 
 @pytest.fixture(scope="module")
 def saxon() -> Saxon:
     return Saxon()
+
+
+@needs_material
+@pytest.mark.parametrize("syntax", CEN)
+def test_rules_say_the_same_when_an_operator_adds_them(saxon: Saxon, syntax: Syntax) -> None:
+    """Without files, network and extensions: what a rule set of the real kind needs is still there."""
+    rules = CEN[syntax]
+    text = rules.file.read_text(encoding="utf-8").partition("?>")[2]
+    documents = [material(name) for name, verdict in VERDICTS.items() if verdict["syntax"] == syntax]
+    for body in documents:
+        document = etree.tostring(etree.fromstring(body), encoding="unicode")
+        official = saxon.run_file(rules.name, rules.file, document)
+        assert saxon.run_text(rules.name, f"added {syntax}", text, document) == official
+
+
+FRENCH = ("ubl-2.1/BR-FR-Flux2-Schematron-UBL.xslt", "ubl-2.1/EXTENDED-CTC-FR-UBL.xslt")
+
+
+@pytest.mark.parametrize("name", FRENCH)
+def test_a_country_s_rules_can_be_added(saxon: Saxon, name: str) -> None:
+    text = facturx(name).read_text(encoding="utf-8").partition("?>")[2]
+    document = write_ubl(an_invoice(process=None)).decode().partition("?>")[2]
+    found = saxon.run_text("France", name, text, document)
+
+    assert ("BR-FR-08_BT-23" in {finding.rule for finding in found}) == ("Flux2" in name)
 
 
 def cases(path: Path) -> Iterator[tuple[Any, set[str], set[str]]]:

@@ -28,7 +28,6 @@ from billwright.einvoice.orders import (
     WriteOrder,
 )
 
-WAITING_MAX: Final = 8
 WAIT_S: Final = 60.0
 START_S: Final = 60.0
 _REMEDY: Final = (
@@ -38,10 +37,11 @@ _REMEDY: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """Of one document. ``time_s`` includes the compiling of rules, not the child's start."""
+    """``time_s``: of one document, with the compiling of rules, without the child's start. ``callers``: one served, others wait."""
 
     time_s: int = 30
     memory_bytes: int = 1536 * 1024**2
+    callers: int = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class Checker:
     def __init__(self, limits: Limits | None = None) -> None:
         self._limits = limits or Limits()
         self._lock = threading.Lock()
-        self._places = threading.BoundedSemaphore(WAITING_MAX)
+        self._places = threading.BoundedSemaphore(self._limits.callers)
         self._known: set[str] = set()
         self._running: list[subprocess.Popen[bytes]] = []  # one or none
         weakref.finalize(self, _end, self._running)
