@@ -1,5 +1,6 @@
 """Where spans go and what happens when nobody takes them; what the settings say about it."""
 
+import json
 import logging
 import os
 import subprocess
@@ -51,6 +52,23 @@ def test_without_a_collector_nothing_is_loaded() -> None:
         "sys.exit(any(name.startswith(('opentelemetry.sdk', 'opentelemetry.exporter', 'requests')) for name in sys.modules))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_every_line_of_a_piece_of_work_names_its_trace() -> None:
+    """In a process of its own: logging is set up for the whole of one. Ours and what other packages say."""
+    code = (
+        "import logging, structlog; from opentelemetry.trace import SpanKind; from billwright.kernel import tracing; "
+        "from billwright.kernel.settings import read_settings; from billwright.web.logging import configure_logging\n"
+        "configure_logging(read_settings({'BILLWRIGHT_LOG_FORMAT': 'json'}))\n"
+        "with tracing.work('work', kind=SpanKind.CONSUMER, tracing=None, trace_id='a' * 32):\n"
+        "    structlog.get_logger().warning('one'); logging.getLogger('other').warning('two')\n"
+        "structlog.get_logger().warning('three')"
+    )
+    told = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stderr
+    lines = [json.loads(line) for line in told.splitlines()]
+    assert [(line["event"], line.get("trace_id")) for line in lines] == [
+        ("one", "a" * 32), ("two", "a" * 32), ("three", None),
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
