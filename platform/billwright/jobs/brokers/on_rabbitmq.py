@@ -71,15 +71,21 @@ class RabbitConsumer(_RabbitmqConsumer):
         self._cancelled = False
 
     def __next__(self) -> Any:
+        message = None
         if not self._leaving.is_set():
-            return super().__next__()  # type: ignore[no-untyped-call]  # see above
+            message = super().__next__()  # type: ignore[no-untyped-call]  # see above
+        if not self._leaving.is_set():
+            return message
         try:
             if not self._cancelled:
                 self._cancelled = True
                 self.channel.cancel()
+            if message is not None:  # it came while the worker was told to leave
+                self.requeue([message])
             self._line.process_data_events(LEAVING_S)  # acknowledgements of the work under way
         except (AMQPError, AssertionError) as error:
             raise ConnectionClosed(error) from None  # type: ignore[no-untyped-call]  # see above
+        return None
 
     def requeue(self, messages: Iterable[MessageProxy]) -> None:
         """At once, not when the connection closes: work under way may take long yet."""

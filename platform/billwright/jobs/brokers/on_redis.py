@@ -49,6 +49,9 @@ class BellConsumer(_RedisConsumer):
         message = super().__next__()  # type: ignore[no-untyped-call]  # see above
         if message is None:
             self._wait()
+        elif self._bells.leaving.is_set():  # it came while the worker was told to leave
+            self.requeue([message])
+            return None
         return message
 
     def requeue(self, messages: Iterable[MessageProxy]) -> None:
