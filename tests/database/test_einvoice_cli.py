@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
-from sqlalchemy import select
+from sqlalchemy import make_url, select
 
 from billwright.audit.tables import ControlAuditEntryRow
 from billwright.cli.main import billwright
 from billwright.einvoice.errors import RuleSetInvalidError, RuleSetKnownError
 from billwright.einvoice.write import write_cii, write_ubl
 from billwright.identity.act import operator
-from billwright.kernel.errors import InputInvalidError, NotFoundError
+from billwright.kernel.errors import InputInvalidError, NotFoundError, SettingsInvalidError
 from billwright.kernel.ids import new_id, read
 from billwright.tenancy.database import Database
 from billwright.tenancy.transaction import control_transaction
@@ -111,7 +111,7 @@ def test_rules_are_added_listed_used_and_removed(
     )
     listed = [each for each in json.loads(run("rules", "list", "--json").stdout) if each["id"] == added]
     assert [(each["name"], each["applies_to"], each["syntax"]) for each in listed] == [("Ours 1", specification, "ubl")]
-    assert "Ours 1" in run("rules", "list").stdout
+    assert f"{added}  Ours 1  for {specification}  (ubl, " in run("rules", "list").stdout
 
     after = objects(run("validate", "--json", document, status=1))[0]
     assert [each["rule"] for each in after["findings"]] == ["OURS-1"]
@@ -140,6 +140,14 @@ def test_what_is_no_rule_set_is_refused(run: Run, files: dict[str, Path], specif
     with pytest.raises(NotFoundError):
         run("rules", "remove", f"rls_{new_id().hex}")
     assert [each["applies_to"] for each in json.loads(run("rules", "list", "--json").stdout)].count(specification) == 1
+
+
+def test_a_database_of_before_is_named(run: Run, database_url: str, files: dict[str, Path]) -> None:
+    other = make_url(database_url).set(database="postgres").render_as_string(hide_password=False)
+    words = ["einvoice", "validate", str(files["good.xml"])]
+
+    with pytest.raises(SettingsInvalidError, match="billwright migrate"):
+        CliRunner().invoke(billwright, words, env={"DATABASE_URL": other}, catch_exceptions=False)
 
 
 def test_checking_needs_no_database_and_no_home(files: dict[str, Path], tmp_path: Path) -> None:

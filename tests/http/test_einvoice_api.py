@@ -50,7 +50,9 @@ class Door:
     def checks(self) -> list[Any]:
         """What the audit trail of the tenant says was checked."""
         headers = bearer(self.token("auditor", "auditor"))
-        return self.client.get("/v1/audit", params={"action": "einvoice.checked"}, headers=headers).json()["items"]
+        answer = self.client.get("/v1/audit", params={"action": "einvoice.checked"}, headers=headers)
+        entries: list[Any] = answer.json()["items"]
+        return entries
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import msgspec
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
-from sqlalchemy.exc import ProgrammingError
+from sqlalchemy.exc import DataError, ProgrammingError
 
 from billwright.cli.with_database import with_database
 from billwright.einvoice.checker import Checker, Rules
@@ -22,11 +22,13 @@ from billwright.kernel.errors import SettingsInvalidError
 from billwright.kernel.ids import read, show
 from billwright.kernel.settings import read_settings
 from billwright.tenancy.database import Database
+from billwright_migrations.run import upgrade_control
 
 FILE: Final = click.Path(exists=True, dir_okay=False, path_type=Path)
 EXIT_FATAL: Final = 1
 EXIT_UNCHECKED: Final = 3
-UNDEFINED_TABLE: Final = "42P01"
+NOT_MIGRATED: Final = frozenset({"42P01", "22023"})
+"""SQLSTATE of a missing table, and of a missing role."""
 COLOURS: Final = {"fatal": "red", "warning": "yellow", "info": "blue", "unchecked": "magenta"}
 
 
@@ -37,16 +39,19 @@ def command() -> None:
 
 @contextmanager
 def _migrated() -> Iterator[Database]:
-    """A database that has the table of rule sets.
+    """A database that has the table of rule sets. Servers of this home are ours to migrate, the operator's are not.
 
     Raises:
         SettingsInvalidError: it is not migrated to this release.
     """
     try:
+        ours = read_settings().database_url is None
         with with_database() as (_, database):
+            if ours:
+                upgrade_control(database.owner_engine)
             yield database
-    except ProgrammingError as error:
-        if getattr(error.orig, "sqlstate", None) != UNDEFINED_TABLE:
+    except (ProgrammingError, DataError) as error:
+        if getattr(error.orig, "sqlstate", None) not in NOT_MIGRATED:
             raise
         raise SettingsInvalidError(
             "The database is not at this release: run `billwright migrate` first.", field="DATABASE_URL"
@@ -167,11 +172,9 @@ def list_rules(*, as_json: bool) -> None:
         named = [{**row._asdict(), "id": show("rls", row.id)} for row in rows]
         click.echo(msgspec.json.encode(named))
         return
-    table = Table("Id", "Name", "Applies to", "Syntax", "Added", "SHA-256")
-    for row in rows:
-        added = f"{row.added_at:%Y-%m-%d}"
-        table.add_row(show("rls", row.id), row.name, row.applies_to, row.syntax or "both", added, row.sha256[:12])
-    Console().print(table)
+    for row in rows:  # no table: what is copied from here is long and must stay whole
+        about = f"{row.syntax or 'ubl and cii'}, added {row.added_at:%Y-%m-%d}, SHA-256 {row.sha256[:12]}"
+        click.echo(f"{show('rls', row.id)}  {row.name}  for {row.applies_to}  ({about})")
 
 
 @rules.command()
