@@ -28,7 +28,8 @@ def upgrade_control(engine: Engine) -> None:
 
 
 def upgrade_tenant(connection: Connection, schema: str, role: str) -> None:
-    """Bring one tenant's schema to its head and renew its grants, in the caller's transaction."""
+    """Bring one tenant's schema to its head and renew its grants, in the caller's transaction. Two at once queue, too."""
+    connection.execute(text("SELECT pg_advisory_xact_lock(727003, hashtext(:schema))"), {"schema": schema})
     config = config_for("tenant")
     config.attributes["connection"] = connection
     config.attributes["schema"] = schema
