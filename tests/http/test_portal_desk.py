@@ -64,9 +64,7 @@ def states(firm: Firm) -> list[str]:
 
 
 def propose(by: Person, held: str, **more: str) -> tuple[int, str]:
-    return by.post(
-        f"{held}/corrections", **({"data": RIGHT, "type": "billwright.customer.v1", "reason": REASON} | more)
-    )
+    return by.post(f"{held}/corrections", **({"data": RIGHT, "type": "customer.v1", "reason": REASON} | more))
 
 
 def wish_of(firm: Firm) -> str:
@@ -135,7 +133,7 @@ def test_a_correction_is_proposed_seen_and_approved_by_another(firm: Firm, held:
     assert f"Ana proposed it just now : “{REASON}”" in text
     assert '− "name": "As it came"' in text
     assert '+ "name": "Mended Ltd"' in text
-    assert "+ type: billwright.customer.v1" in text
+    assert "+ type: customer.v1" in text
     decide = f"{wish_of(firm)}/decide"
     assert ana.post(decide, decision="approve", reason="Mine is right.")[0] == 403
     status, page = ben.post(decide, decision="approve", reason="", message=held.removeprefix("messages/"))

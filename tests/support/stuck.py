@@ -31,33 +31,33 @@ def add(firm: Firm, row: type[Any], **values: Any) -> UUID:
     return identifier
 
 
-def connection(firm: Firm) -> UUID:
+def connection(firm: Firm, name: str = "books") -> UUID:
     return add(
-        firm, ConnectionRow, name="books", connector="tryton", source="connections/books", settings={}, secrets=None,
+        firm, ConnectionRow, name=name, connector="tryton", source=f"connections/{name}", settings={}, secrets=None,
         hook_secret=None, person_id=None, enabled=True,
     )  # fmt: skip
 
 
-def fail_outside(firm: Firm, invoice: UUID) -> None:
+def fail_outside(firm: Firm, invoice: UUID, *, books: str = "books", webhook: str = "CRM") -> None:
     """The books refused it, the mail came back, its PDF and another job gave up, the books fell silent, nobody is told."""
     now = firm.clock.now()
     add(
-        firm, PostingRow, invoice_id=invoice, connection_id=connection(firm), key=str(invoice), state="rejected", attempts=3,
+        firm, PostingRow, invoice_id=invoice, connection_id=connection(firm, books), key=str(invoice), state="rejected", attempts=3,
         external_id=None, external_number=None, read_back=None, error="No such account.", remedy="Add the account.",
         intended_at=now, posted_at=None,
     )  # fmt: skip
     add(
-        firm, DeliveryRow, key="mail:1", subject_kind="invoice", subject_id=invoice, channel="email", attempts=2,
+        firm, DeliveryRow, key=f"mail:{invoice}", subject_kind="invoice", subject_id=invoice, channel="email", attempts=2,
         recipient="ap@client.example", state="refused", message_ref=None, outcome="550 no such user", intended_at=now,
         finished_at=now,
     )  # fmt: skip
     add(
-        firm, WebhookSubscriptionRow, owner="tenant", partner_subscription_id=None, name="CRM", url="https://crm.example",
+        firm, WebhookSubscriptionRow, owner="tenant", partner_subscription_id=None, name=webhook, url="https://crm.example",
         event_types=["*"], contact_email="", secret="x", old_secret=None, old_secret_until=None, state="disabled", failures=9,
         failing_since=now, retry_at=None, warned_at=None, reason="410 Gone", created_at=now, updated_at=now,
     )  # fmt: skip
     with transaction(firm.database, firm.tenant, SYSTEM) as tx:
-        breaker = {"key": "connection:books", "failures": 3, "times_opened": 1, "opened_at": now, "updated_at": now,
+        breaker = {"key": f"connection:{books}", "failures": 3, "times_opened": 1, "opened_at": now, "updated_at": now,
                    "retry_at": now + timedelta(minutes=5), "reason": "No route to it."}  # fmt: skip
         tx.session.execute(insert(BreakerRow), [breaker])
     dead_job(firm, "render:1", kind="documents.render", queue="documents", payload={"invoice_id": str(invoice)},

@@ -6,7 +6,8 @@ import pytest
 
 from billwright.intake.shown_data import put_back, shown_json, shown_text
 from billwright.kernel.errors import InputInvalidError
-from billwright.kernel.redact import HIDDEN
+from billwright.kernel.redact import HIDDEN, redact
+from billwright.web.portal.environment import rebranded, unbranded
 
 SECRET = (
     '{"ref": "K-1", "api_key": "k-123456", "hours": 7.250, "deep": [{"Password": {"a": 1}, "note": "x"}], '
@@ -57,3 +58,25 @@ def test_what_cannot_be_put_back_says_where(edited: str, field: str) -> None:
     with pytest.raises(InputInvalidError) as refusal:
         put_back(SECRET, edited)
     assert refusal.value.facts["field"] == field
+
+
+def test_what_is_taken_out_once_stays_as_it_is() -> None:
+    once = redact('Authorization: Bearer abcdefghijkl\n\n{"token": "hush"} password=hunter2')
+    assert once == redact(once)
+    assert once.startswith(f"Authorization: {HIDDEN}\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "known", "meant"),
+    [
+        ("customer.v1", "billwright.customer.v9", "billwright.customer.v1"),
+        ("customer.v9", "billwright.customer.v9", "billwright.customer.v9"),
+        ("billwright.customer.v1", "billwright.customer.v9", "billwright.customer.v1"),
+        ("customer.v1", "customer.v1", "customer.v1"),
+        ("crm.deal", "billwright.customer.v9", "crm.deal"),
+        ("spaceship.v1", "billwright.spaceship.v1", "billwright.spaceship.v1"),
+    ],
+)
+def test_a_type_is_meant_as_the_page_writes_it(text: str, known: str, meant: str) -> None:
+    assert rebranded(text, known) == meant
+    assert unbranded(known) == known.removeprefix("billwright.")

@@ -13,7 +13,7 @@ NAMES: Final = frozenset({"user", "username", "login"})  # say who, which a pers
 _SHORT: Final = 3  # characters up to which a secret would hide too much of the text, and is none
 _HEADER: Final = re.compile(r"(?im)^(\s*(?:proxy-)?authorization|cookie|set-cookie|x-api-key)(\s*:\s*).*$")
 _FIELD: Final = re.compile(
-    r"""(?i)(\\?["']?\w*(?:passw(?:or)?d|secret|token|api_?key|authorization)\w*\\?["']?\s*[:=]\s*)"""
+    r"""(?i)(\\?["']?\w*(?:passw(?:or)?d|secret|token|api_?key|authorization)\w*\\?["']?\s*[:=]\s*)(?!\[removed\])"""
     r"""(\\"(?:(?!\\").)*\\"|"(?:[^"\\]|\\.)*"|'[^']*'|[^\s,;&}\]]+)"""
 )
 _SCHEME: Final = re.compile(r"(?i)\b(bearer|basic|session)\s+[A-Za-z0-9+/=._~-]{8,}")

@@ -14,6 +14,8 @@ from jinja2.runtime import Context
 from markupsafe import Markup, escape
 
 from billwright.documents import format as fmt
+from billwright.extension.message_types import TYPE
+from billwright.intake.native import NATIVE_TYPES
 from billwright.kernel.actor import SYSTEM
 from billwright.kernel.ids import show
 from billwright.kernel.money import Money, is_currency
@@ -183,6 +185,14 @@ def who(name: str) -> str:
 def unbranded(text: str) -> str:
     """Names of message types without the vendor's prefix: ``milestone.v1``."""
     return text.replace(NATIVE, "")
+
+
+def rebranded(text: str, known: str) -> str:
+    """The full name of the type that a person means who reads ``known`` without the vendor's prefix, and ours without it."""
+    if text == unbranded(known):
+        return known
+    match = TYPE.fullmatch(NATIVE + text)
+    return NATIVE + text if match and any(kind.name == match["name"] for kind in NATIVE_TYPES) else text
 
 
 def in_fours(value: str) -> str:

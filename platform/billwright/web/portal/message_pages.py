@@ -19,6 +19,7 @@ from billwright.intake.store_messages import BATCH_MAX
 from billwright.intake.tables import SourceMessageRow
 from billwright.kernel.errors import ConflictError, InputInvalidError
 from billwright.kernel.ids import read, show
+from billwright.web.portal.environment import rebranded, unbranded
 from billwright.web.portal.forms import Form, field, fields, moment, person
 from billwright.web.portal.listing import asked_of, parse_state
 from billwright.web.portal.listing_messages import MESSAGES
@@ -92,7 +93,7 @@ class MessageController(Controller):
         try:
             propose_correction(
                 visit.database, visit.here, visit.actor, read("msg", message_id), data=field(data, "data"),
-                event_type=field(data, "type"), reason=field(data, "reason"), trace_id=visit.trace_id,
+                event_type=_meant(visit, message_id, field(data, "type")), reason=field(data, "reason"), trace_id=visit.trace_id,
             )  # fmt: skip
         except SHOWN_AGAIN as refusal:
             return message_page(visit, message_id, refusal=refusal, typed=data)
@@ -155,12 +156,12 @@ def message_page(
         corrections=corrections,
         texts=texts,
         wish=wish,
-        changes=_changes(event_type, content, wish.type, texts[wish.id]) if wish else (),
+        changes=_changes(unbranded(event_type), content, unbranded(wish.type), texts[wish.id]) if wish else (),
         hindrance=_hindrance(visit, wish),
         own=wish is not None and wish.proposed_by == visit.actor.person_id,
         typed={
             "data": field(form, "data") or content,
-            "type": field(form, "type") or event_type,
+            "type": field(form, "type") or unbranded(event_type),
             "reason": field(form, "reason"),
         },
         editing=bool(form),
@@ -169,6 +170,13 @@ def message_page(
         may_mend=row.state == "held" and visit.may(RETRY),
         may_correct=row.state == "held" and wish is None and visit.may("message:correct"),
     )
+
+
+def _meant(visit: Visit, message_id: str, text: str) -> str:
+    """The type's full name; on pages ours stand without the vendor's prefix."""
+    with visit.reading() as tx:
+        row, _ = get_message(tx, read("msg", message_id))
+    return rebranded(text.strip(), row.type)
 
 
 def _changes(type_before: str, before: str, type_after: str, after: str) -> list[tuple[str, str]]:

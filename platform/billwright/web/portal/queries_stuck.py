@@ -62,7 +62,9 @@ def _messages(tx: Tx) -> list[Cause]:
                 reason=unbranded(row.reason or "It cannot be mapped."),
                 remedy="Somebody else decides about the correction that was proposed." if row.proposal_id else remedy,
                 since=row.held_at or row.received_at,
-                deed=Deed("Try it again", "messages/retry", ("message:retry",), {"message": shown}),
+                deed=None
+                if row.proposal_id
+                else Deed("Try it again", "messages/retry", ("message:retry",), {"message": shown}),
             )
         )
     sentence = "What a source sent is kept, but nothing of it is known here yet."
@@ -308,7 +310,7 @@ def _breakers(tx: Tx) -> list[Cause]:
             path="connectors",
             owner=INTEGRATION,
             reason=each.reason,
-            remedy=f"{each.waiting} {'job waits' if each.waiting == 1 else 'jobs wait'} and go on by themselves when it answers.",
+            remedy=_waiting_words(each.waiting),
             since=each.since,
             deed=Deed("Ask now whether it answers", "connectors/ask", ASK, {"key": each.key}),
             real=True,
@@ -319,6 +321,17 @@ def _breakers(tx: Tx) -> list[Cause]:
         Cause(key="breakers", title="Systems that do not answer", path="connectors", count=len(silent), things=things,
               sentence="Nothing is lost: what is meant for them waits, and one job asks again and again.")
     ]  # fmt: skip
+
+
+def _waiting_words(count: int) -> str:
+    if not count:
+        return "No job waits for it; the next one that needs it asks."
+    waits = (
+        "1 job waits for it and goes on by itself"
+        if count == 1
+        else f"{count} jobs wait for it and go on by themselves"
+    )
+    return f"{waits} when it answers."
 
 
 def _jobs(tx: Tx) -> list[Cause]:
