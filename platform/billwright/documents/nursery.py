@@ -5,6 +5,7 @@ started it and ends when that one ends, whatever way; those that it forked end w
 input, a socket that keeps messages apart, it is told what to do (nursery_words.py).
 """
 
+import contextlib
 import ctypes
 import gc
 import os
@@ -38,7 +39,11 @@ def main() -> None:
     layout.warm()
     gc.collect()
     gc.freeze()  # what all share stays shared: the collector would touch every object of it
-    worker = socket.socket(fileno=0)
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # the worker is gone
+        _listen(socket.socket(fileno=0), layout, cpu_s, memory_bytes)
+
+
+def _listen(worker: socket.socket, layout: Layout, cpu_s: int, memory_bytes: int) -> None:
     while True:
         message, handles, _, _ = socket.recv_fds(worker, 64, 1, socket.MSG_CMSG_CLOEXEC)
         if not message:
