@@ -175,6 +175,15 @@ def test_a_finding_names_the_field_in_our_words_and_the_remedy(checker: Checker)
     assert finding.rule_set == "EN 16931 UBL 1.3.16"
 
 
+def test_a_finding_of_the_schema_names_the_field_too(checker: Checker) -> None:
+    report = checker.check(GOOD.replace(b">10<", b">ten<").replace(b"cbc:LineExtensionAmount", b"cbc:Sum"))
+    fields = {each.rule_set: each.field for each in report.findings if each.rule == "schema"}
+
+    assert fields == {"schema of Invoice": "Sum"}
+    quantity = checker.check(GOOD.replace(b">10<", b">ten<")).findings[0]
+    assert (quantity.rule, quantity.field) == ("schema", "lines: quantity (InvoicedQuantity)")
+
+
 def test_a_document_that_ends_the_process_is_unchecked_and_no_other_suffers() -> None:
     checker = Checker(Limits(memory_bytes=400 * 1024**2))
     try:

@@ -74,6 +74,25 @@ def test_a_valid_document_keeps_its_content_in_either_syntax(checker: Checker, n
     assert fatal == ({"BR-E-01"} if syntax == "cii" and name in EMPTY_EXEMPTION else set())
 
 
+ONE_BUYER_IDENTIFIER = "intarsys/EN16931/zugferd_2p0_EN16931_Einfach.pdf"
+"""It gives the buyer two (BT-46 is one): CEN's rules warn of that in CII and forbid it in UBL."""
+
+
+@needs_material
+@pytest.mark.parametrize("syntax", WRITERS)
+@pytest.mark.parametrize(
+    "name", [ONE_BUYER_IDENTIFIER, "symtrax/Beispiele/EN16931/zugferd_2p1_EN16931_1_Teilrechnung.pdf"]
+)
+def test_the_content_of_a_valid_pdf_is_kept_too(checker: Checker, name: str, syntax: str) -> None:
+    reading = checker.check(material(f"zugferd-corpus/ZUGFeRDv2/correct/{name}"), read=True).reading
+    assert reading is not None
+    report = checker.check(checker.write(reading.invoice, syntax), read=True)
+
+    assert report.reading == reading
+    fatal = {finding.rule for finding in report.findings if finding.severity == "fatal"}
+    assert fatal == ({"UBL-SR-16"} if (name, syntax) == (ONE_BUYER_IDENTIFIER, "ubl") else set())
+
+
 @needs_material
 @pytest.mark.parametrize("name", [name for name in VALID if name != MANY_PRECEDING])
 def test_written_cii_is_d16b(d16b: etree.XMLSchema, name: str) -> None:

@@ -8,6 +8,7 @@ import saxonche
 from lxml import etree
 
 from billwright.einvoice.findings import SEVERITIES, Finding, Severity
+from billwright.einvoice.places import name_of
 from billwright.einvoice.words import field_of, remedy_of, rule_in, tidy
 
 COMPILED_MAX: Final = 12
@@ -89,7 +90,7 @@ def _finding(rule_set: str, failed: Any) -> Finding:
     where = _place(failed.get("location") or "")
     rule = failed.get("id") or rule_in(text) or UNNAMED
     severity: Severity = SEVERITIES.get((failed.get("flag") or failed.get("role") or "fatal").lower(), "fatal")
-    field = field_of(rule, text) or where.rpartition("/")[2] or "document"
+    field = field_of(rule, text) or name_of(where.rpartition("/")[2].partition("[")[0]) or "document"
     return Finding(
         rule=rule,
         severity=severity,

@@ -9,6 +9,7 @@ from lxml import etree
 
 from billwright.einvoice.bundled import CII_SCHEMA, ubl_schema
 from billwright.einvoice.findings import Finding
+from billwright.einvoice.places import name_of
 from billwright.einvoice.words import tidy
 
 FINDINGS_MAX: Final = 20
@@ -37,7 +38,7 @@ def _finding(error: Any, name: str) -> Finding:
     if len(text) > 400:
         text = f"{text[:400]}..."
     found = re.match(r"Element '([^']+)'(?:, attribute '([^']+)')?", text)
-    field = "/@".join(part for part in found.groups() if part) if found else name
+    field = " @".join(part for part in (name_of(found[1]), found[2]) if part) if found else name
     return Finding(
         rule="schema",
         severity="fatal",
