@@ -43,7 +43,7 @@ def known_labels() -> dict[str, set[str]]:
     figures = TenantFigures(
         read_at_s=0.0, breakers_open_s={"mail": [1.0]}, retries_left={"mail": 9}, waiting={"active": 1},
         oldest_s={"active": 2.0}, failed=1, attempts={"taken": 3}, drafts={"held": 1},
-        drafts_oldest_s={"held": 4.0}, documents_stopped={"memory": 1},
+        drafts_oldest_s={"held": 4.0},
         documents_stopped={"memory": 1},
     )  # fmt: skip
     found = [*job_metrics(groups), *tenant_metrics({"t": figures}, 1.0)]
