@@ -35,7 +35,7 @@ FLOATS_MADE = {
 TRANSACTIONS = {
     "platform/billwright/tenancy/transaction.py": "the transaction",
     "platform/billwright/tenancy/owner.py": "the owner's transaction, for provisioning",
-    "platform/billwright/tenancy/database.py": "SET ROLE on a new connection, before anybody has it",
+    "platform/billwright/tenancy/pooling.py": "SET ROLE on a new connection, before anybody has it",
 }
 READERS_OF_THE_ENVIRONMENT = {"platform/billwright/kernel/settings.py"}
 

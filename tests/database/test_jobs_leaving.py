@@ -3,12 +3,13 @@
 import threading
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from sqlalchemy import func, select, text, update
 
 from billwright.jobs.broker import EXPIRY_LOCK, declare_actor, dispatch_once, expire, work
-from billwright.jobs.brokers.choose import make_broker
+from billwright.jobs.brokers.choose import answers, make_broker
 from billwright.jobs.brokers.port import LeaseBroker
 from billwright.jobs.enqueue import enqueue
 from billwright.jobs.handlers import Handler, Handlers, Job
@@ -17,6 +18,7 @@ from billwright.kernel.actor import SYSTEM
 from billwright.kernel.clock import SetClock
 from billwright.kernel.errors import SettingsInvalidError
 from billwright.kernel.events import JobSpec
+from billwright.kernel.ids import new_id
 from billwright.tenancy.database import Database
 from billwright.tenancy.transaction import Tenant, Tx, control_transaction, transaction
 from support.carriers import Carrier, RabbitCarrier, RedisCarrier
@@ -135,3 +137,18 @@ def test_a_broker_that_nobody_knows_is_refused_without_its_password() -> None:
     with pytest.raises(SettingsInvalidError, match="amqp://") as refused:
         make_broker("kafka://me:secret@host/", [])
     assert "secret" not in str(refused.value)
+
+
+def test_the_second_node_of_a_rabbitmq_is_asked_when_the_first_is_away(tmp_path: Path) -> None:
+    carrier = RabbitCarrier(tmp_path)
+    carrier.start()
+    try:
+        url = f"amqp://guest:guest@127.0.0.1:1/;{carrier.url}"
+        broker, lease = make_broker(url, [QUEUE]), new_id()
+        broker.send(lease, QUEUE)
+        assert broker.waiting() == {lease}
+        assert answers(url, within_s=2)
+        broker.close()
+    finally:
+        carrier.stop()
+    assert not answers(url, within_s=2)

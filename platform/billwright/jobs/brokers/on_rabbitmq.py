@@ -38,21 +38,25 @@ logging.getLogger("pika").setLevel(logging.CRITICAL)
 AWAY: Final = (AMQPError, OSError, ConnectionClosed)
 
 
-def parameters_of(url: str) -> Any:
-    """pika's parameters, impatient unless the URL's query says otherwise."""
-    parameters = pika.URLParameters(url)
-    for name, seconds in PATIENCE.items():
-        if f"{name}=" not in url.partition("?")[2]:
-            setattr(parameters, name, seconds)
-    return parameters
+def parameters_of(url: str) -> list[Any]:
+    """pika's parameters of each node (``;`` between them), impatient unless a URL's query says otherwise."""
+    found = []
+    for node in url.split(";"):
+        parameters = pika.URLParameters(node)
+        for name, seconds in PATIENCE.items():
+            if f"{name}=" not in node.partition("?")[2]:
+                setattr(parameters, name, seconds)
+        found.append(parameters)
+    return found
 
 
 def answers(url: str, *, within_s: int) -> bool:
     """Whether RabbitMQ lets us in now."""
-    parameters = parameters_of(url)
-    parameters.socket_timeout = parameters.stack_timeout = within_s
+    nodes = parameters_of(url)
+    for node in nodes:
+        node.socket_timeout = node.stack_timeout = within_s
     try:
-        pika.BlockingConnection(parameters).close()
+        pika.BlockingConnection(nodes).close()
     except AWAY:
         return False
     return True
@@ -192,7 +196,7 @@ def declare_bell(channel: Any) -> None:
 class Ringer:
     """Rings by a connection and a thread of its own, so that nobody who rings waits for RabbitMQ."""
 
-    def __init__(self, parameters: Any) -> None:
+    def __init__(self, parameters: list[Any]) -> None:
         self._parameters = parameters
         self._wanted = threading.Event()
         self._closed = False
@@ -234,7 +238,7 @@ class Ringer:
 class _Line:
     """The ringer's connection; its thread alone uses it."""
 
-    def __init__(self, parameters: Any) -> None:
+    def __init__(self, parameters: list[Any]) -> None:
         self.connection = pika.BlockingConnection(parameters)
         self._channel = self.connection.channel()
 
