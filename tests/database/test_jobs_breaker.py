@@ -191,6 +191,21 @@ def test_who_asks_to_be_left_alone_is(line: Line) -> None:
     assert line.states() == {"done": 3}
 
 
+def test_who_asks_for_a_second_gets_a_second_however_often(line: Line) -> None:
+    line.erp.fault = lambda: ThrottledError("Slow down.", retry_after_s=1)
+    line.write("a")
+    for asked in range(1, 6):
+        line.drain()
+        assert len(line.erp.calls) == asked
+        line.clock.moment += timedelta(seconds=30)  # the job's own pause; the system's is over long before
+    line.erp.fault = away  # it was never away: one failure is one
+    line.drain()
+    line.erp.fault = None
+    line.write("b")
+    line.drain()
+    assert line.states()["done"] == 1
+
+
 def test_another_tenants_breaker_is_its_own(line: Line, make_tenant: Callable[[str], Tenant]) -> None:
     line.erp.fault = away
     line.write("a", "b", "c", "d")

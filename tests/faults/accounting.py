@@ -19,19 +19,18 @@ LOST_S = 1.5
 
 
 class Accounting:
-    """``troubled``: whether it misbehaves. Of five posts one is answered too late; others fail, throttle or are slow."""
+    """Misbehaves from first to last: of five posts one is answered too late; others fail, throttle or are slow."""
 
     def __init__(self, seed: int) -> None:
         self.documents: dict[str, list[dict[str, Any]]] = {}
         self.faults: Counter[str] = Counter()
-        self.troubled = True
         self.url = ""
         self._dice = random.Random(seed)
         self._lock = threading.Lock()
 
     def fault(self, method: str) -> str:
         with self._lock:
-            roll = self._dice.random() if self.troubled else 1.0
+            roll = self._dice.random()
             if method == "POST" and roll < 0.2:
                 name = "lost answer after posting"
             elif roll < 0.25:

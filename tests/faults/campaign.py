@@ -20,7 +20,8 @@ from faults.verify import doubled, expected, standing, wrongs
 from faults.world import World, world
 from support.mail_server import MailServerHandler, mail_server
 
-QUIET_PATIENCE_S = 900.0
+QUIET_PATIENCE_S = 1_800.0
+PATIENCE_S = 5.0
 Say = Callable[[str], None]
 
 
@@ -56,14 +57,13 @@ def _campaign(
     feeder = Feeder(running.api, running.tokens, events(size, seed), seed)
     started = time.monotonic()
     feeder.start()
-    conductor = Conductor(running, size, seed, say)
+    wanted = sum(map(len, expected(size, seed).values()))
+    conductor = Conductor(running, size, seed, lambda: (feeder.share + len(accounting.documents) / wanted) / 2, say)
     conductor.conduct(feeder)
     report.seconds["load and faults"] = time.monotonic() - started
-    accounting.troubled = False
     running.free_disk()
     running.crew.mend_clocks()
     started = time.monotonic()
-    wanted = sum(map(len, expected(size, seed).values()))
     papered = sum(len(each) for number, each in expected(size, seed).items() if number < size.papered)
     report.wrongs += _until_quiet(running, feeder, wanted, papered, say)
     report.seconds["until quiet"] = time.monotonic() - started
@@ -82,10 +82,12 @@ def _campaign(
 
 
 class Conductor:
-    """Does one fault after the other while the load runs, spread over it as evenly as the load lets it."""
+    """Does one fault after the other, spread over the work as evenly as its pace lets it: ``progress`` is 1.0 when all is
+    sent and posted.
+    """
 
-    def __init__(self, running: World, size: Size, seed: int, say: Say) -> None:
-        self.running, self.size, self.say = running, size, say
+    def __init__(self, running: World, size: Size, seed: int, progress: Callable[[], float], say: Say) -> None:
+        self.running, self.size, self.progress, self.say = running, size, progress, say
         self.faults = schedule(size, seed)
         self.dice = random.Random(f"conductor {seed}")
         self.done: Counter[str] = Counter()
@@ -93,19 +95,19 @@ class Conductor:
     def conduct(self, feeder: Feeder) -> None:
         """Until all faults are done and all is sent."""
         for number, fault in enumerate(self.faults):
-            self._wait_for_turn(feeder, number)
+            self._wait_for_turn(number)
             said = self._do(fault)
             self.done[fault] += 1
-            self.say(f"{number + 1}/{len(self.faults)} {fault} {said} ({feeder.share:.0%} sent)")
+            self.say(f"{number + 1}/{len(self.faults)} {fault} {said} ({self.progress():.0%} done)")
         while not feeder.done:
             self.running.crew.watch()
             time.sleep(0.2)
 
-    def _wait_for_turn(self, feeder: Feeder, number: int) -> None:
-        """A breath between two faults; longer when the load is behind, so that they meet work under way."""
+    def _wait_for_turn(self, number: int) -> None:
+        """A breath between two faults; longer when the work is behind, so that they meet work under way."""
         time.sleep(self.dice.uniform(0.1, 1.5))
-        deadline = time.monotonic() + 5
-        while not feeder.done and feeder.share < number / len(self.faults) and time.monotonic() < deadline:
+        deadline = time.monotonic() + PATIENCE_S
+        while self.progress() < number / len(self.faults) and time.monotonic() < deadline:
             self.running.crew.watch()
             time.sleep(0.1)
 

@@ -1,6 +1,7 @@
 """A breaker per tenant and other system: when it does not answer, jobs wait instead of hammering, one probe asks, all go on.
 
 Closed: everybody calls. After ``FAILURES_MAX`` failures in a row it is open: jobs go back into the line until ``retry_at``.
+One that asks to slow down did answer: it is left alone for just as long as it asks.
 Then it is half open: one job probes; if it is answered, whatever the answer says, the breaker is closed and what waited is
 due at once. Times are real ones: a sandbox's clock means nothing to the other side. What failed is tried again within the
 system's budget of retries (``jobs/budget.py``), whether the breaker is open or not.
@@ -28,6 +29,7 @@ from billwright.tenancy.transaction import Tenant, Tx, transaction
 
 FAILURES_MAX: Final = 3
 PAUSES_S: Final = (15, 30, 60, 120, 300, 600)
+ASKED_MIN_S: Final = 1.0
 PROBE_FOR: Final = timedelta(seconds=120)
 """How long nobody else probes: longer than a call may take, so that only a crash outlasts it."""
 NOT_ANSWERED: Final = (TransientError, ThrottledError, ConnectionError, TimeoutError)
@@ -62,7 +64,8 @@ class Breaker:
             row = tx.session.get(BreakerRow, self.key)
             if row is None:
                 return
-            self._troubled = row.failures > 0 or earn(row.budget_full_at, now) is not None
+            budget_used = earn(row.budget_full_at, now) is not None
+            self._troubled = row.failures > 0 or row.opened_at is not None or budget_used
             if row.opened_at is None:
                 return
             if row.retry_at is not None and row.retry_at > now:
@@ -75,23 +78,26 @@ class Breaker:
     def failed(self, error: Exception, *, again: bool = True) -> datetime:
         """It did not answer, or asked to be left alone. Return before when a retry may not run; ``again``: there is one."""
         now = self.database.clock.now()
-        asked = timedelta(seconds=error.retry_after_s) if isinstance(error, ThrottledError) else timedelta(0)
+        asked = timedelta(seconds=max(error.retry_after_s, ASKED_MIN_S)) if isinstance(error, ThrottledError) else None
         with transaction(self.database, self.tenant, SYSTEM) as tx:
-            row = _count(tx, self.key, now)
+            row = _count(tx, self.key, now, failures=1 if asked is None else 0)
             row.reason, row.probe_until = str(error)[:500], None
             not_before = now
             if again:
                 row.budget_full_at, not_before = spend(row.budget_full_at, now)
-            if row.failures < FAILURES_MAX and not asked:
+            if row.failures < FAILURES_MAX and asked is None:
                 return not_before
             if row.opened_at is None:
                 row.opened_at = now
-                log.warning("system does not answer", tenant=self.tenant.slug, breaker=self.key)
+                what = "system does not answer" if asked is None else "system asks to slow down"
+                log.warning(what, tenant=self.tenant.slug, breaker=self.key)
                 record(tx, "breaker.opened", "breaker", None, after={"key": self.key, "reason": row.reason})
-            elif row.retry_at is not None and row.retry_at > now:
+            elif row.retry_at is not None and row.retry_at > now and asked is None:
                 return not_before  # another call of the same moment said so already
-            row.times_opened += 1
-            row.retry_at = now + max(asked, pause(PAUSES_S, row.times_opened))
+            if asked is None:
+                row.times_opened += 1
+                asked = pause(PAUSES_S, row.times_opened)
+            row.retry_at = max(row.retry_at or now, now + asked)
         return not_before
 
     def answered(self) -> None:
@@ -168,13 +174,13 @@ def put_off(database: Database, tenant: Tenant, key: str) -> datetime:
     return not_before
 
 
-def _count(tx: Tx, key: str, now: datetime) -> BreakerRow:
-    """The breaker's row, locked, one failure further."""
-    fresh = {"key": key, "failures": 1, "times_opened": 0, "updated_at": now}
+def _count(tx: Tx, key: str, now: datetime, *, failures: int) -> BreakerRow:
+    """The breaker's row, locked, with so many failures more."""
+    fresh = {"key": key, "failures": failures, "times_opened": 0, "updated_at": now}
     statement = insert(BreakerRow).values([fresh])
     statement = statement.on_conflict_do_update(
         index_elements=["key"],
-        set_={"failures": BreakerRow.failures + 1, "updated_at": now},
+        set_={"failures": BreakerRow.failures + failures, "updated_at": now},
     )
     tx.session.execute(statement)
     return tx.session.scalars(select(BreakerRow).where(BreakerRow.key == key).with_for_update()).one()
