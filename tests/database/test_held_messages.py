@@ -220,3 +220,29 @@ def test_a_mended_message_that_is_held_again_starts_anew(database: Database, ten
     run(database, tenant)
     row = desk(database, tenant)[identifier]
     assert (row.held_at, row.tries, row.closed_at, row.closed_how) == (clock.moment, 1, None, None)
+
+
+def test_a_message_that_is_being_tried_again_does_not_stop_a_newer_one_and_is_seen_by_the_next_look(
+    database: Database, tenant: Tenant, clock: SetClock
+) -> None:
+    """One worker maps the held one again and does not see the other's work; the other does not wait for its lock."""
+    feed(database, tenant, old(1))
+    (held,) = desk(database, tenant)
+    with transaction(database, tenant, SYSTEM) as tx:
+        tx.session.scalars(select(SourceMessageRow).where(SourceMessageRow.id == held).with_for_update()).one()
+        feed(database, tenant, customer(2, time="2026-03-01T00:00:00Z"))
+        assert states(database, tenant) == {"m-1": "held", "m-2": "applied"}
+    clock.moment += LOOK_AFTER
+    run(database, tenant)
+    assert states(database, tenant)["m-1"] == "superseded"
+
+
+def test_every_try_that_fails_is_followed_by_a_look(database: Database, tenant: Tenant, clock: SetClock) -> None:
+    feed(database, tenant, old(1))
+    clock.moment += LOOK_AFTER
+    assert run(database, tenant) == 1
+    retry_messages(database, tenant, CLERK)
+    run(database, tenant)
+    clock.moment += LOOK_AFTER
+    assert run(database, tenant) == 1
+    assert states(database, tenant) == {"m-1": "held"}

@@ -142,8 +142,7 @@ def keep_on_desk(tx: Tx, messages: Sequence[Stored], outcomes: Sequence[Outcome]
     held = [each for each in outcomes if each.state == "held"]
     if held:
         tx.session.execute(_KEEP, parameters(_row(tx, stored[each.id], each) for each in held))
-        fresh = [each.id for each in held if stored[each.id].state != "held"]
-        named = [each for each in fresh if object_of(stored[each].type, stored[each].data) is not None]
+        named = [each.id for each in held if object_of(stored[each.id].type, stored[each.id].data) is not None]
         if named:
             spec = JobSpec(
                 kind=LOOK_AGAIN, key=f"look:{named[0]}", payload={"message_ids": named}, run_at=tx.now + LOOK_AFTER
