@@ -86,6 +86,11 @@ def trace_id() -> str | None:
     return here.trace_id if here is not None else None
 
 
+def trace_or_new(given: str | None) -> str:
+    """What a unit of work is named by: ``given``, else the work at hand's, else a new one."""
+    return given or trace_id() or new_trace_id()
+
+
 def read_traceparent(text: str) -> Origin | None:
     """What a caller or a job names; none when it is not well-formed, for then it must be ignored."""
     found = _TRACEPARENT.fullmatch(text)

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from billwright.kernel import tracing
 from billwright.kernel.actor import Actor
 from billwright.tenancy.database import Database
 from billwright.tenancy.transaction import ControlTx, Tenant, Tx
@@ -16,6 +17,7 @@ def owner_transaction(database: Database, actor: Actor, *, trace_id: str | None 
     """One unit of work as the owner of the control plane and of all schemas: commit on success, else nothing."""
     with Session(database.owner_engine, expire_on_commit=False) as session, session.begin():
         session.execute(text("SET LOCAL lock_timeout = '10s'"))
+        trace_id = tracing.trace_or_new(trace_id)
         yield ControlTx(session=session, database=database, actor=actor, now=database.clock.now(), trace_id=trace_id)
 
 

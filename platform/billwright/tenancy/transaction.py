@@ -85,7 +85,14 @@ def transaction(
     with Session(database.engine, expire_on_commit=False) as session, session.begin():
         session.execute(_BIND, {"role": tenant.role, "schema": tenant.schema})
         now = tenant.clock_at or database.clock.now()
-        tx = Tx(session=session, database=database, tenant=tenant, actor=actor, now=now, trace_id=_trace(trace_id))
+        tx = Tx(
+            session=session,
+            database=database,
+            tenant=tenant,
+            actor=actor,
+            now=now,
+            trace_id=tracing.trace_or_new(trace_id),
+        )
         yield tx
     if database.wake is not None and WROTE_JOBS in tx.cache:
         database.wake()
@@ -96,12 +103,12 @@ def control_transaction(database: Database, actor: Actor, *, trace_id: str | Non
     """One unit of work in the control plane, as the application role."""
     with Session(database.engine, expire_on_commit=False) as session, session.begin():
         yield ControlTx(
-            session=session, database=database, actor=actor, now=database.clock.now(), trace_id=_trace(trace_id)
+            session=session,
+            database=database,
+            actor=actor,
+            now=database.clock.now(),
+            trace_id=tracing.trace_or_new(trace_id),
         )
-
-
-def _trace(given: str | None) -> str:
-    return given or tracing.trace_id() or tracing.new_trace_id()
 
 
 @contextmanager
