@@ -121,3 +121,27 @@ def _attempts(now: datetime, event: dict[str, Any], sent: dict[str, Any], count:
             }
         )  # fmt: skip
     return rows
+
+
+def seed_partner_copy(firm: Firm, partner_webhook_id: UUID, url: str) -> UUID:
+    """A firm's copy of its partner's webhook that does not answer, with four deliveries; the one that waits is returned."""
+    now = firm.clock.now()
+    copy = _webhook(
+        now, "Operations", url, ["*"], owner="partner", partner_subscription_id=partner_webhook_id, reason=AWAY,
+        failing_since=now - timedelta(hours=3), retry_at=now + timedelta(minutes=40), failures=7,
+    )  # fmt: skip
+    invoice = firm.invoices()[0]
+    events, deliveries, attempts = [], [], []
+    for place, state in enumerate(("delivered", "failed", "skipped", "waiting")):
+        event = _event(now - timedelta(minutes=90 - 10 * place), "invoice.issued", invoice.id)
+        sent = _delivery(now, copy["id"], event, state)
+        events.append(event)
+        deliveries.append(sent)
+        if state != "skipped":
+            attempts += _attempts(now, event, sent, 3 if state == "waiting" else 1)
+    with transaction(firm.database, firm.tenant, SYSTEM) as tx:
+        for table, rows in ((WebhookSubscriptionRow, [copy]), (WebhookEventRow, events)):
+            tx.session.execute(insert(table), rows)
+        tx.session.execute(insert(WebhookDeliveryRow), deliveries)
+        tx.session.execute(insert(WebhookAttemptRow), attempts)
+    return UUID(str(deliveries[3]["id"]))

@@ -138,6 +138,7 @@ def log_page(visit: Visit, webhook_id: str, slug: str, state: str, cursor: str) 
         states=DELIVERY,
         state=chosen,
         older=older,
+        may_write=visit.may(WRITE),
         home=url_of(visit),
         webhook_href=url_of(visit, webhook_id),
         here=here,

@@ -168,11 +168,12 @@ class PartnerWebhooksController(Controller):
         visit.require(WRITE)
         row, tenant = view.known(visit, webhook_id), view.tenant_of(visit, slug)
 
-        def send() -> str:
+        try:
             send_partner_test(visit.database, visit.actor, tenant, row.id, trace_id=visit.trace_id)
-            return f"A test of {tenant.name} is on its way; look into its log in a moment."
-
-        return _done(visit, webhook_id, send)
+        except SHOWN_AGAIN as refusal:
+            return view.webhook_page(visit, webhook_id, refusal=refusal)
+        said = f"A test of {tenant.name} is on its way; look here in a moment what became of it."
+        return visit.go(view.url_of(visit, webhook_id, "at", slug), said)
 
     @get("/{webhook_id:str}/at/{slug:str}/{delivery_id:str}", sync_to_thread=True)
     def show_delivery(
