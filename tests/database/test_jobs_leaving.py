@@ -3,9 +3,11 @@
 import threading
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
+from dramatiq.errors import ConnectionClosed
 from sqlalchemy import func, select, text, update
 
 from billwright.jobs.broker import EXPIRY_LOCK, declare_actor, dispatch_once, expire, work
@@ -72,11 +74,13 @@ def jobs(database: Database, tenant: Tenant) -> list[tuple[str, int, str | None]
         return [(row.state, row.attempts, row.error_class) for row in tx.session.execute(found)]
 
 
-def hired(database: Database, carrier: Carrier, held: Held, stop: threading.Event) -> threading.Thread:
-    """A worker with one thread, which fetches two leases."""
+def hired(
+    database: Database, carrier: Carrier, held: Held, stop: threading.Event, *, threads: int = 1
+) -> threading.Thread:
+    """A worker, which fetches twice as many leases as it has threads."""
     broker = make_broker(carrier.url, [QUEUE])
     declare_actor(broker, database, held.handlers, stop)
-    thread = threading.Thread(target=work, args=(broker, [QUEUE], 1, stop))
+    thread = threading.Thread(target=work, args=(broker, [QUEUE], threads, stop))
     thread.start()
     return thread
 
@@ -152,3 +156,50 @@ def test_the_second_node_of_a_rabbitmq_is_asked_when_the_first_is_away(tmp_path:
     finally:
         carrier.stop()
     assert not answers(url, within_s=2)
+
+
+@pytest.mark.parametrize(("outside", "begun"), [(True, 1), (False, 2)], ids=["outside", "in the database"])
+def test_a_lost_connection_does_not_let_two_act_outside_at_once(
+    database: Database, tenant: Tenant, tmp_path: Path, outside: bool, begun: int
+) -> None:
+    """RabbitMQ gives to others what a lost connection held, though the worker lives and goes on.
+
+    In the database that is harmless: the second finds the lease done, and leaves no trace.
+    """
+    carrier, held, stop = RabbitCarrier(tmp_path), Held(), threading.Event()
+    carrier.start()
+    broker = make_broker(carrier.url, [QUEUE])
+    if outside:
+        held.handlers = Handlers.of(Handler(kind="billing.hold", outside=partial(act_outside, held)))
+    try:
+        write(database, tenant, "a")
+        dispatch_once(database, held.handlers, broker)
+        worker = hired(database, carrier, held, stop, threads=3)
+        until(lambda: held.begun == ["a"], "it is under way")
+        carrier.restart()
+        write(database, tenant, "b")
+        until(lambda: bool(dispatched(database, held, broker)), "the dispatcher is connected again")
+        until(lambda: "b" in held.begun and held.begun.count("a") == begun, "the worker is, too")
+        held.let_go.set()
+        until(lambda: {state for state, _, _ in jobs(database, tenant)} == {"done"}, "all is done")
+        stop.set()
+        worker.join()
+        assert sorted(held.begun) == ["a"] * begun + ["b"]
+        assert {attempts for _, attempts, _ in jobs(database, tenant)} == {1}
+    finally:
+        held.let_go.set()
+        stop.set()
+        broker.close()
+        carrier.stop()
+
+
+def act_outside(held: Held, _tenant: Tenant, job: Job) -> None:
+    held.begun.append(job.key)
+    held.let_go.wait()
+
+
+def dispatched(database: Database, held: Held, broker: LeaseBroker) -> int:
+    try:
+        return len(dispatch_once(database, held.handlers, broker))
+    except ConnectionClosed:
+        return 0

@@ -122,6 +122,15 @@ class RabbitCarrier:
             time.sleep(0.1)
 
     def stop(self) -> None:
+        self._end()
+        shutil.rmtree(self.folder / "mnesia", ignore_errors=True)
+
+    def restart(self) -> None:
+        """What it keeps is kept; every connection is lost."""
+        self._end()
+        self.start()
+
+    def _end(self) -> None:
         for process in reversed(self.running):
             if process.poll() is None:
                 process.send_signal(signal.SIGTERM)
@@ -131,7 +140,6 @@ class RabbitCarrier:
                 process.kill()
                 process.wait()
         self.running.clear()
-        shutil.rmtree(self.folder / "mnesia", ignore_errors=True)
 
     def forget(self) -> None:
         connection = pika.BlockingConnection(pika.URLParameters(self.url))

@@ -73,7 +73,7 @@ def dispatch_once(database: Database, handlers: Handlers, broker: LeaseBroker) -
     leases = claim(database, handlers)
     for position, lease in enumerate(leases):
         try:
-            broker.send(lease.id, lease.queue)
+            broker.send(lease.id, lease.queue, outside=handlers.by_kind[lease.kind].outside is not None)
         except Exception:
             for unsent in leases[position:]:
                 release(database, unsent.id)

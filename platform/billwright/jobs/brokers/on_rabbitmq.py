@@ -13,14 +13,16 @@ from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
+import dramatiq
 import pika  # type: ignore[import-untyped]  # pika ships no types
 import structlog
 from dramatiq.broker import MessageProxy
 from dramatiq.brokers.rabbitmq import RabbitmqBroker, _RabbitmqConsumer
 from dramatiq.errors import ConnectionClosed
+from dramatiq.middleware import Middleware, SkipMessage
 from pika.exceptions import AMQPError, ChannelClosedByBroker  # type: ignore[import-untyped]  # see above
 
-from billwright.jobs.brokers.port import LeaseBroker, lease_of, middleware
+from billwright.jobs.brokers.port import OUTSIDE, LeaseBroker, lease_of, middleware
 from billwright.jobs.handlers import QUEUES
 
 log = structlog.get_logger("billwright.jobs")
@@ -73,11 +75,14 @@ class RabbitConsumer(_RabbitmqConsumer):
         self._line: Any = self.connection
         self._leaving = broker.leaving
         self._cancelled = False
+        self._held: dict[int, MessageProxy] = {}
 
     def __next__(self) -> Any:
         message = None
         if not self._leaving.is_set():
             message = super().__next__()  # type: ignore[no-untyped-call]  # see above
+        if message is not None:
+            self._held[message._tag] = message
         if not self._leaving.is_set():
             return message
         try:
@@ -91,22 +96,55 @@ class RabbitConsumer(_RabbitmqConsumer):
             raise ConnectionClosed(error) from None  # type: ignore[no-untyped-call]  # see above
         return None
 
+    def holds(self, message: MessageProxy) -> bool:
+        """Whether RabbitMQ takes the message for ours: a new connection counts its tags from 1 again."""
+        return self._held.get(message._tag) is message
+
+    def ack(self, message: MessageProxy) -> None:
+        """Once; what came over a connection that is lost is somebody else's by now."""
+        if self.holds(message):
+            del self._held[message._tag]
+            super().ack(message)  # type: ignore[no-untyped-call]  # see above
+
     def requeue(self, messages: Iterable[MessageProxy]) -> None:
         """At once, not when the connection closes: work under way may take long yet."""
         for message in messages:
             tag = message._tag
-            if tag in self.known_tags:
+            if self.holds(message):
+                del self._held[tag]
                 self.known_tags.discard(tag)
                 with suppress(AMQPError):  # whose connection is closed has returned everything
                     back = partial(self.channel.basic_nack, tag, requeue=True)
                     self.connection.add_callback_threadsafe(back)
 
 
+class Beginning(Middleware):
+    """Just before a lease is begun: not if RabbitMQ gave it to another meanwhile, and never twice at once outside.
+
+    RabbitMQ hands all that is not acknowledged to others when a connection is lost, at once, though the worker lives. Work in
+    the database then loses the race and leaves no trace. A mail would go out twice: so its message is acknowledged when
+    the work begins, and if the worker dies the lease ends in its time.
+    """
+
+    def before_worker_boot(self, broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:  # noqa: ARG002 - dramatiq's
+        self._consumers = worker.consumers
+
+    def before_process_message(self, broker: dramatiq.Broker, message: MessageProxy) -> None:  # noqa: ARG002 - dramatiq's
+        consumer = self._consumers[message.queue_name].consumer
+        if not isinstance(consumer, RabbitConsumer) or not consumer.holds(message):
+            raise SkipMessage("given to another meanwhile")
+        if message.options.get(OUTSIDE):
+            try:
+                consumer.ack(message)
+            except ConnectionClosed as error:
+                raise SkipMessage("given to another meanwhile") from error
+
+
 class RabbitBroker(RabbitmqBroker, LeaseBroker):
     """Durable classic queues, confirmed delivery: who handed a lease out knows that RabbitMQ has it."""
 
     def __init__(self, url: str, queues: Sequence[str]) -> None:
-        super().__init__(confirm_delivery=True, url=url, middleware=middleware())
+        super().__init__(confirm_delivery=True, url=url, middleware=[*middleware(), Beginning()])
         self.parameters = parameters_of(url)
         self.leaving = threading.Event()
         self._ringer = Ringer(self.parameters)

@@ -100,8 +100,8 @@ class BellBroker(RedisBroker, LeaseBroker):
     def consumer_class(self) -> type[BellConsumer]:
         return BellConsumer
 
-    def send(self, lease_id: UUID, queue: str) -> None:
-        super().send(lease_id, queue)
+    def send(self, lease_id: UUID, queue: str, *, outside: bool = False) -> None:
+        super().send(lease_id, queue, outside=outside)
         self.ring_for(queue)
 
     def ring(self) -> None:

@@ -11,6 +11,7 @@ from dramatiq.common import iter_queue
 from dramatiq.middleware import Middleware, ShutdownNotifications, TimeLimit
 
 ACTOR: Final = "do_lease"
+OUTSIDE: Final = "outside"
 
 
 def middleware() -> list[Middleware]:
@@ -28,13 +29,19 @@ class LeaseBroker(dramatiq.Broker):
     leaving: threading.Event
     """Set when this worker ends: its consumers fetch nothing more, and give back what nobody has begun."""
 
-    def send(self, lease_id: UUID, queue: str) -> None:
+    def send(self, lease_id: UUID, queue: str, *, outside: bool = False) -> None:
         """Hand a lease out. Whoever raises here may have sent it all the same.
+
+        ``outside``: its work acts on another system, so two must not do it at once where the broker can help it.
 
         Raises:
             ConnectionClosed or the driver's error: the broker is away.
         """
-        self.enqueue(dramatiq.Message(queue_name=queue, actor_name=ACTOR, args=(str(lease_id),), kwargs={}, options={}))
+        options = {OUTSIDE: True} if outside else {}
+        message: dramatiq.Message[None] = dramatiq.Message(
+            queue_name=queue, actor_name=ACTOR, args=(str(lease_id),), kwargs={}, options=options
+        )
+        self.enqueue(message)
 
     @abstractmethod
     def ring(self) -> None:
