@@ -10,7 +10,7 @@ import msgspec
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
-from sqlalchemy.exc import DataError, ProgrammingError
+from sqlalchemy.exc import DataError, DBAPIError, ProgrammingError
 
 from billwright.cli.with_database import with_database
 from billwright.einvoice.checker import Checker, Rules
@@ -51,11 +51,16 @@ def _migrated() -> Iterator[Database]:
                 upgrade_control(database.owner_engine)
             yield database
     except (ProgrammingError, DataError) as error:
-        if getattr(error.orig, "sqlstate", None) not in NOT_MIGRATED:
+        if not _of_before(error):
             raise
         raise SettingsInvalidError(
             "The database is not at this release: run `billwright migrate` first.", field="DATABASE_URL"
         ) from None
+
+
+def _of_before(error: DBAPIError) -> bool:
+    """Whether the database has no table of rule sets, for it is not at this release."""
+    return getattr(error.orig, "sqlstate", None) in NOT_MIGRATED
 
 
 @contextmanager
@@ -66,7 +71,13 @@ def _rules(*, carried_only: bool) -> Iterator[Rules]:
         yield Rules()
         return
     with _migrated() as database:
-        yield rules_of(database)
+        try:
+            found = rules_of(database)
+        except (ProgrammingError, DataError) as error:
+            if not _of_before(error):
+                raise
+            found = Rules()  # nobody can have added any yet
+        yield found
 
 
 @command.command()
