@@ -70,6 +70,7 @@ def _seed(portal: Portal, slug: str) -> dict[str, str]:
         "message-correction": f"messages/{show('msg', waiting.id)}",
         "jobs-dead": "connectors/jobs",
         "job-dead": job,
+        "exceptions-desk": "exceptions?owner=all",
         "exception": f"exceptions/{show('exc', exception)}",
     }
 
