@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,10 @@ from sqlalchemy import select
 
 from billwright.audit.tables import AuditEntryRow, ControlAuditEntryRow
 from billwright.delivery.webhooks.partner import list_partner_webhooks
+from billwright.delivery.webhooks.redeliver import skip_waiting
 from billwright.delivery.webhooks.tables import PartnerWebhookRow, WebhookDeliveryRow, WebhookSubscriptionRow
 from billwright.documents.store import FileStore
-from billwright.kernel.actor import SYSTEM
+from billwright.kernel.actor import SYSTEM, Actor
 from billwright.kernel.ids import new_id, show
 from billwright.tenancy.transaction import control_transaction, transaction
 from billwright.web.app import make_app
@@ -202,6 +204,22 @@ def test_paused_enabled_tested_and_sent_again(shared: Shared, staff: Staff) -> N
     assert ("webhook.redelivered", "system") in deeds
     status, page = owner.post(here(shared, "/again"), day="tomorrow")
     assert (status, "Give a day as" in text_of(page)) == (422, True)
+
+
+def test_who_of_a_tenant_skipped_what_and_why_stays_there(shared: Shared, staff: Staff) -> None:
+    shared.receiver.says(500)
+    shared.bill()
+    shared.drain()
+    tenant, now = shared.firms[0].tenant, shared.firms[0].clock.now()
+    ana = Actor(kind="person", name="Ana Duarte", permissions=frozenset({"delivery:retry"}))
+    (sent,) = deliveries(shared)
+    skip_waiting(shared.database, tenant, ana, sent.subscription_id, now + timedelta(days=1), "Client SA has it.")
+    owner, log = staff("owner"), here(shared, f"/at/{tenant.slug}")
+    for path in (log, f"{log}/{show('del', sent.id)}"):
+        page = said(owner, path)
+        assert "Skipped by somebody of the tenant." in page
+        assert "Duarte" not in page
+        assert "Client SA" not in page
 
 
 def test_a_long_log_comes_in_pages(shared: Shared, staff: Staff) -> None:

@@ -9,13 +9,13 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import case, func, select
 
 from billwright.audit.record import record_control
 from billwright.delivery.webhooks.errors import WebhookStateError
 from billwright.delivery.webhooks.partner import READ, WRITE, lock_partner_webhook
 from billwright.delivery.webhooks.queries import list_attempts
-from billwright.delivery.webhooks.redeliver import again_one, again_since
+from billwright.delivery.webhooks.redeliver import SKIPPED_BY, again_one, again_since
 from billwright.delivery.webhooks.subscribe import make_test
 from billwright.delivery.webhooks.tables import (
     PartnerWebhookRow,
@@ -224,12 +224,14 @@ def _standing(webhook_id: UUID) -> Any:
 
 def _sent(webhook_id: UUID) -> Any:
     row = WebhookDeliveryRow
-    copy = (
-        select(WebhookSubscriptionRow.id).where(_of(webhook_id)).scalar_subquery()
-    )  # one: the index then gives the order
+    # Who of the tenant skipped it, and why, is the tenant's.
+    by_tenant = row.outcome.startswith(SKIPPED_BY)
+    outcome = case((by_tenant, "Skipped by somebody of the tenant."), else_=row.outcome).label("outcome")
+    # A scalar, for there is one: the index then gives the order.
+    copy = select(WebhookSubscriptionRow.id).where(_of(webhook_id)).scalar_subquery()
     return (
         select(
-            row.id, row.state, row.attempts, row.next_at, row.outcome, row.delivered_at, row.object_id, row.event_id,
+            row.id, row.state, row.attempts, row.next_at, outcome, row.delivered_at, row.object_id, row.event_id,
             row.subscription_id, WebhookEventRow.type, WebhookEventRow.at, WebhookEventRow.object_kind,
         )
         .join(WebhookEventRow, WebhookEventRow.id == row.event_id)

@@ -20,6 +20,7 @@ from billwright.tenancy.transaction import Tenant, Tx, transaction
 
 RETRY = "delivery:retry"
 EVENTS_MAX = 100_000
+SKIPPED_BY = "Skipped by "
 
 
 def redeliver_one(
@@ -126,7 +127,7 @@ def skip_waiting(
             WebhookDeliveryRow.state == "waiting",
             WebhookDeliveryRow.event_id.in_(old),
         )
-        statement = statement.values(state="skipped", outcome=f"Skipped by {actor.name}: {reason.strip()[:500]}")
+        statement = statement.values(state="skipped", outcome=f"{SKIPPED_BY}{actor.name}: {reason.strip()[:500]}")
         skipped = len(tx.session.scalars(statement.returning(WebhookDeliveryRow.id)).all())
         after = {"before": before, "events": skipped}
         record(tx, "webhook.skipped", "webhook", webhook_id, after=after, reason=reason.strip())
