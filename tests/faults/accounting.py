@@ -31,7 +31,9 @@ class Accounting:
     def fault(self, method: str) -> str:
         with self._lock:
             roll = self._dice.random()
-            if method == "POST" and roll < 0.2:
+            if roll < 0.2:
+                if method != "POST":
+                    return ""
                 name = "lost answer after posting"
             elif roll < 0.25:
                 name = "500"
