@@ -4,6 +4,7 @@ import os
 import secrets
 import shutil
 import signal
+import socket
 import subprocess
 import time
 from contextlib import suppress
@@ -112,9 +113,12 @@ class RabbitCarrier:
             cookie.write_text(secrets.token_hex(20), encoding="ascii")
         (self.folder / "rabbitmq.conf").write_text(CONFIG.format(port=self.port), encoding="ascii")
         (self.folder / "plugins").write_text("[].\n", encoding="ascii")
-        self._spawn(str(EPMD), "-address", "127.0.0.1", "-port", str(self.epmd_port))
-        server = self._spawn(str(RABBITMQ))
         deadline = time.monotonic() + START_WITHIN_S
+        self._spawn(str(EPMD), "-address", "127.0.0.1", "-port", str(self.epmd_port))
+        while not _listens(self.epmd_port):  # else Erlang starts another one, which would outlive us
+            assert time.monotonic() < deadline, "the port mapper does not listen"
+            time.sleep(0.02)
+        server = self._spawn(str(RABBITMQ))
         while not answers(self.url, within_s=2):
             log = last_lines(self.folder / "log" / "server.log", 20)
             assert server.poll() is None, log
@@ -152,7 +156,7 @@ class RabbitCarrier:
         process = spawn(
             argv,
             account=None,
-            death_signal=signal.SIGKILL,
+            death_signal=signal.SIGTERM,  # a script, which passes it on
             cwd=self.folder,
             log=self.folder / "log" / "server.log",
             env={
@@ -175,3 +179,8 @@ class RabbitCarrier:
         )
         self.running.append(process)
         return process
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
