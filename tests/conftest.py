@@ -15,6 +15,7 @@ from support.servers import fresh_database, release, shared_servers
 
 # No test is timed: a slow machine is not a defect.
 settings.register_profile("billwright", deadline=None, print_blob=True)
+settings.register_profile("thorough", settings.get_profile("billwright"), max_examples=2_000)
 settings.load_profile("billwright")
 pytest_plugins = ("support.app", "support.http", "support.pipeline", "support.hooks")
 
