@@ -97,8 +97,8 @@ def seed_portal(database: Database, clock: SetClock) -> PortalSeed:
             _person(seed, partner, None, *each.split(":"))
     clock.moment = START
     _northgate(seed)
-    _small_firm(seed, "halden", "lumen", "Lumen Advisory", {"primary": "#2f6b3a", "font": "sans", "radius_px": 14})
-    _small_firm(seed, "meridian", "aldergate", "Aldergate Legal", {})
+    small_firm(seed, "halden", "lumen", "Lumen Advisory", {"primary": "#2f6b3a", "font": "sans", "radius_px": 14})
+    small_firm(seed, "meridian", "aldergate", "Aldergate Legal", {})
     _tenant(seed, "halden", "quiet", "Quiet Harbour Studio", {})
     clock.moment = datetime(2026, 3, 2, 15, 0, tzinfo=UTC)
     return seed
@@ -349,7 +349,8 @@ def _approve_all(firm: Firm, about: str = "") -> None:
     _decide_next(firm, FINANCE, about)
 
 
-def _small_firm(seed: PortalSeed, partner: str, slug: str, name: str, brand: dict[str, Any]) -> None:
+def small_firm(seed: PortalSeed, partner: str, slug: str, name: str, brand: dict[str, Any]) -> None:
+    """A firm with people of three kinds, one issued invoice and one draft that waits for the manager."""
     tenant = _tenant(seed, partner, slug, name, brand)
     _person(seed, partner, tenant, f"manager@{slug}.example", "Noor Rahman", "manager_approver")
     _person(seed, partner, tenant, f"clerk@{slug}.example", "Felix Brandt", "billing_clerk")
