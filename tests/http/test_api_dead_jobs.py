@@ -87,6 +87,20 @@ def test_laid_to_rest_until_a_day_with_a_reason(api: Api, dead: dict[str, str], 
     )
 
 
+def test_found_by_failure_by_who_has_it_and_whether_it_rests(api: Api, dead: dict[str, str], integrator: str) -> None:
+    def found(**filters: Any) -> set[str]:
+        items = api.get("/v1/jobs", token=integrator, **filters)["items"]
+        return {key for key, shown in dead.items() if shown in {each["id"] for each in items}}
+
+    api.post(f"/v1/jobs/{dead['r1']}/snooze", {"until": UNTIL, "reason": "Known."}, token=integrator, expect=200)
+    person = show("per", api.people.person("mender@acme.example", "integration_administrator", tenant=api.firm.tenant))
+    api.post(f"/v1/jobs/{dead['b1']}/assign", {"person": person}, token=integrator, expect=200)
+    assert found(error_class="programming") == {"b1", "b2"}
+    assert (found(resting=True), found(resting=False)) == ({"r1"}, {"b1", "b2"})
+    assert (found(assignee=person), found(assignee="nobody"), found(assignee="me")) == ({"b1"}, {"b2", "r1"}, set())
+    api.get("/v1/jobs", token=integrator, assignee="per_0", expect=404)
+
+
 @pytest.mark.parametrize(
     ("body", "queued"),
     [

@@ -131,7 +131,7 @@ class MessageController(Controller):
         results = store_messages(database, tenant, actor, events, channel="api", trace_id=trace_id)
         return Response(ResultsOut([ResultOut.of(result) for result in results]))
 
-    @get("/", operation_id="listMessages", summary="List messages", sync_to_thread=True, responses=refusals(422))
+    @get("/", operation_id="listMessages", summary="List messages", sync_to_thread=True, responses=refusals(404, 422))
     def list(
         self,
         database: NamedDependency[Database],

@@ -6,9 +6,9 @@ from uuid import UUID
 
 from litestar import Controller, get, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath, JSONBody, QueryParameter
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from msgspec import Meta, Struct
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, false, func, select
 
 from billwright.jobs.retry_dead import retry_dead, retry_many
 from billwright.jobs.snooze_dead import snooze_dead
@@ -21,9 +21,14 @@ from billwright.kernel.redact import redact
 from billwright.tenancy.answers import Cursor, Limit, equal, newest_first, refusals
 from billwright.tenancy.base import AnyRow
 from billwright.tenancy.database import Database
-from billwright.tenancy.transaction import Tenant, transaction
+from billwright.tenancy.transaction import Tenant, Tx, transaction
 
 OpenState = Literal["dead", "queued", "retry", "leased"]
+FailureName = Literal["transient", "throttled", "business", "programming", "lease"]
+Assignee = Annotated[
+    str | None,
+    QueryParameter(max_length=60, description="Only what this person has taken: `per_...`, `me` or `nobody`."),
+]
 Kind = Annotated[str | None, QueryParameter(max_length=100, description="Only this kind, such as `connectors.post`.")]
 
 
@@ -72,6 +77,17 @@ def job_out(row: AnyRow | JobRow) -> JobOut:
     )
 
 
+def _in_hand(tx: Tx, assignee: str | None, *, rests: bool | None) -> list[ColumnElement[bool]]:
+    """Who has taken it, and whether nobody need look yet."""
+    where: list[ColumnElement[bool]] = []
+    if assignee is not None:
+        person_id = tx.actor.person_id if assignee == "me" else None if assignee == "nobody" else read("per", assignee)
+        where.append(JobRow.assignee_id.is_not_distinct_from(person_id))
+    if rests is not None:
+        where.append(func.coalesce(JobRow.snoozed_until > tx.now, false()).is_(rests))
+    return where
+
+
 def _shown(text: str | None) -> str | None:
     return None if text is None else redact(text)
 
@@ -81,7 +97,7 @@ class RetryIn(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     job_ids: Annotated[list[str], Meta(max_length=1_000)] | None = None
     kind: Annotated[str, Meta(max_length=100)] | None = None
-    error_class: Literal["transient", "throttled", "business", "programming", "lease"] | None = None
+    error_class: FailureName | None = None
 
 
 class RetriedOut(Struct, frozen=True):
@@ -103,7 +119,7 @@ class JobController(Controller):
     path = "/v1/jobs"
     tags = ("Jobs",)
 
-    @get(operation_id="listJobs", summary="List jobs", sync_to_thread=True, responses=refusals(422))
+    @get(operation_id="listJobs", summary="List jobs", sync_to_thread=True, responses=refusals(404, 422))
     def list_jobs(
         self,
         database: NamedDependency[Database],
@@ -111,6 +127,9 @@ class JobController(Controller):
         actor: NamedDependency[Actor],
         in_state: Annotated[OpenState, QueryParameter(name="state")] = "dead",
         kind: Kind = None,
+        error_class: FromQuery[FailureName | None] = None,
+        assignee: Assignee = None,
+        resting: FromQuery[bool | None] = None,
         limit: Limit = LIMIT_DEFAULT,
         cursor: Cursor = None,
     ) -> Page[JobOut]:
@@ -119,7 +138,8 @@ class JobController(Controller):
         # The tenant's role sees its own rows only; the tenant is named for the sake of the index.
         query = select(*JobRow.__table__.columns).where(JobRow.tenant_id == tenant.id)
         with transaction(database, tenant, actor, read_only=True) as tx:
-            query = equal(query, (JobRow.state, in_state), (JobRow.kind, kind))
+            query = equal(query, (JobRow.state, in_state), (JobRow.kind, kind), (JobRow.error_class, error_class))
+            query = query.where(*_in_hand(tx, assignee, rests=resting))
             found = newest_first(tx, query, JobRow.id, limit=limit, cursor=cursor)
         return Page([job_out(row) for row in found.rows], found.next_cursor)
 
