@@ -17,6 +17,7 @@ BENCHES = (
     ("intake", "200"),
     ("pipeline", "20", "100"),
     ("pdf", "1"),
+    ("renderers", "20"),
     ("tenants", "12"),
     ("record", "8"),
 )
