@@ -22,8 +22,8 @@ from support.pipeline import Firm
 
 USUAL_LIVES = 25
 MUST_HAPPEN = (
-    "message duplicate", "approve", "return", "permission-denied", "self-approval", "posted", "disputed", "settled", "void",
-    "connectors.reminder", "posting-state", "delivery-state",
+    "message duplicate", "approve", "return", "permission-denied", "twice", "posted", "disputed", "settled", "void",
+    "posting-state", "delivery-state",
 )  # fmt: skip
 
 
