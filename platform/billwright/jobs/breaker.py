@@ -28,7 +28,8 @@ from billwright.tenancy.database import Database
 from billwright.tenancy.transaction import Tenant, Tx, transaction
 
 FAILURES_MAX: Final = 3
-PAUSES_S: Final = (15, 30, 60, 120, 300, 600)
+# Never longer than two minutes: one question costs the other side nothing, and what is back shall not be left waiting.
+PAUSES_S: Final = (15, 30, 60, 120)
 ASKED_MIN_S: Final = 1.0
 PROBE_FOR: Final = timedelta(seconds=120)
 """How long nobody else probes: longer than a call may take, so that only a crash outlasts it."""
