@@ -94,8 +94,8 @@ class Followed(RuleBasedStateMachine):
             said = "done"
         except DomainError as refusal:
             said = refusal.code
-        assert said == expected
-        self.happened[f"{expected}"] += 1
+        assert said == expected, f"{said}, not {expected}"
+        self.happened[expected] += 1
 
     def _again(self, row: JobRow) -> None:
         waits = self._waits(row)
