@@ -123,7 +123,7 @@ def test_waiting_counts_no_attempt_however_long(line: Line) -> None:
     assert sum(line.attempts()) == len(line.erp.calls)
 
 
-def test_pauses_grow_while_it_stays_away(line: Line) -> None:
+def test_pauses_grow_to_two_minutes_while_it_stays_away(line: Line) -> None:
     line.erp.fault = away
     breaker = Breaker(line.database, line.tenant, "connection:erp", line.systems)
     for _ in range(FAILURES_MAX):
@@ -136,9 +136,9 @@ def test_pauses_grow_while_it_stays_away(line: Line) -> None:
         line.clock.moment = later.value.at
         breaker.enter()
         breaker.failed(away())
-    assert waits == sorted(waits) or max(waits) >= 480
+    assert waits[:4] == sorted(waits[:4])
     assert 12 <= waits[0] <= 18
-    assert 480 <= waits[-1] <= 720
+    assert all(96 <= wait <= 144 for wait in waits[3:])
 
 
 def test_only_one_probes_and_a_probe_that_died_is_replaced(line: Line) -> None:
