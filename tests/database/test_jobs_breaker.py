@@ -31,12 +31,12 @@ class Erp:
     """Another system: it does what it is told, and counts who calls."""
 
     calls: list[str] = field(default_factory=list)
-    fault: Callable[[], Exception] | None = None
+    fault: Callable[[], Exception | None] | None = None
 
     def call(self, _tenant: Tenant, job: Job) -> None:
         self.calls.append(job.key)
-        if self.fault is not None:
-            raise self.fault()
+        if self.fault is not None and (error := self.fault()) is not None:
+            raise error
 
 
 @dataclass
@@ -115,12 +115,24 @@ def test_waiting_counts_no_attempt_however_long(line: Line) -> None:
     line.erp.fault = away
     line.write(*(f"{n}" for n in range(6)))
     line.drain()
-    for _ in range(10):
+    for _ in range(40):
         line.clock.moment += timedelta(minutes=9)
         line.drain()
-    assert "dead" not in line.states() or sum(line.attempts()) <= 5 + len(line.erp.calls)
-    assert len(line.erp.calls) <= FAILURES_MAX + 10  # one probe at a time
-    assert sum(line.attempts()) == len(line.erp.calls)
+    assert line.states() == {"retry": 6}
+    assert FAILURES_MAX < len(line.erp.calls) <= FAILURES_MAX + 40  # one probe at a time
+    assert sum(line.attempts()) == FAILURES_MAX  # a probe is no attempt
+    assert len(set(line.erp.calls)) > FAILURES_MAX  # and another's turn each time
+
+
+def test_one_that_ends_every_call_holds_up_nobody(line: Line) -> None:
+    line.erp.fault = away
+    line.write("0", "1", "2", "3")
+    line.drain()
+    line.erp.fault = lambda: away() if line.erp.calls[-1] == "1" else None
+    for _ in range(3):
+        line.clock.moment += timedelta(minutes=9)
+        line.drain()
+    assert line.states() == {"done": 3, "retry": 1}
 
 
 def test_pauses_grow_to_two_minutes_while_it_stays_away(line: Line) -> None:
@@ -139,6 +151,29 @@ def test_pauses_grow_to_two_minutes_while_it_stays_away(line: Line) -> None:
     assert waits[:4] == sorted(waits[:4])
     assert 12 <= waits[0] <= 18
     assert all(96 <= wait <= 144 for wait in waits[3:])
+
+
+def test_a_job_that_waits_alone_outlasts_an_outage_of_a_day(line: Line) -> None:
+    line.erp.fault = away
+    line.write("only")
+    for _ in range(24 * 30):
+        line.drain()
+        line.clock.moment += timedelta(minutes=2)
+    assert line.states() == {"retry": 1}
+    assert len(line.erp.calls) > 100
+    line.erp.fault = None
+    line.clock.moment += timedelta(minutes=20)
+    line.drain()
+    assert line.states() == {"done": 1}
+
+
+def test_a_job_that_no_answer_ever_comes_for_is_a_dead_letter_in_the_end(line: Line) -> None:
+    line.erp.fault = away
+    line.write("only")
+    for _ in range(24 * 6):
+        line.drain()
+        line.clock.moment += timedelta(hours=1)
+    assert line.states() == {"dead": 1}
 
 
 def test_only_one_probes_and_a_probe_that_died_is_replaced(line: Line) -> None:
@@ -203,7 +238,7 @@ def test_who_asks_for_a_second_gets_a_second_however_often(line: Line) -> None:
     line.erp.fault = None
     line.write("b")
     line.drain()
-    assert line.states()["done"] == 1
+    assert line.states() == {"done": 2}
 
 
 def test_another_tenants_breaker_is_its_own(line: Line, make_tenant: Callable[[str], Tenant]) -> None:

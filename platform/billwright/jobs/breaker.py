@@ -7,6 +7,7 @@ due at once. Times are real ones: a sandbox's clock means nothing to the other s
 system's budget of retries (``jobs/budget.py``), whether the breaker is open or not.
 """
 
+import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -33,6 +34,10 @@ PAUSES_S: Final = (15, 30, 60, 120)
 ASKED_MIN_S: Final = 1.0
 PROBE_FOR: Final = timedelta(seconds=120)
 """How long nobody else probes: longer than a call may take, so that only a crash outlasts it."""
+BEHIND: Final = timedelta(seconds=2)
+"""Who asked in vain goes behind the others: another job asks next, lest one that ends every call hold them all."""
+OUTAGE_MAX: Final = timedelta(days=3)
+"""A job that asks whether a system is back loses no attempt by it, for so long: who waits alone must outlast the outage."""
 NOT_ANSWERED: Final = (TransientError, ThrottledError, ConnectionError, TimeoutError)
 Systems = Mapping[str, Callable[[Job], str]]
 """By kind of job that has a breaker: which system a job calls."""
@@ -52,6 +57,8 @@ class Breaker:
     key: str
     systems: Systems
     """To find the jobs that wait for it, of whatever kind."""
+    probes: bool = field(default=False, init=False)
+    """Whether this call only asks if the system is back, so that its failure is no attempt of the job's."""
     _troubled: bool = field(default=False, init=False)
 
     def enter(self) -> None:
@@ -70,11 +77,13 @@ class Breaker:
             if row.opened_at is None:
                 return
             if row.retry_at is not None and row.retry_at > now:
-                raise LaterError(f"{self.key} does not answer: {row.reason}", at=row.retry_at)
+                in_any_order = BEHIND * random.random()  # noqa: S311  # whose turn it is to ask, not a secret
+                raise LaterError(f"{self.key} does not answer: {row.reason}", at=row.retry_at + in_any_order)
             free = or_(BreakerRow.probe_until.is_(None), BreakerRow.probe_until <= now)
             statement = update(BreakerRow).where(BreakerRow.key == self.key, free).values(probe_until=now + PROBE_FOR)
             if tx.session.scalars(statement.returning(BreakerRow.key)).one_or_none() is None:
                 raise LaterError(f"{self.key} is being asked whether it answers again.", at=now + timedelta(seconds=5))
+            self.probes = row.opened_at > now - OUTAGE_MAX
 
     def failed(self, error: Exception, *, again: bool = True) -> datetime:
         """It did not answer, or asked to be left alone. Return before when a retry may not run; ``again``: there is one."""
@@ -99,6 +108,8 @@ class Breaker:
                 row.times_opened += 1
                 asked = pause(PAUSES_S, row.times_opened)
             row.retry_at = max(row.retry_at or now, now + asked)
+            if self.probes:
+                not_before = max(not_before, row.retry_at + BEHIND)
         return not_before
 
     def answered(self) -> None:

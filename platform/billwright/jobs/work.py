@@ -23,11 +23,14 @@ log = structlog.get_logger("billwright.jobs")
 
 
 class _UnansweredError(Exception):
-    """Another system did not answer; its budget of retries has a place for this job from ``not_before`` on."""
+    """Another system did not answer; its budget of retries has a place for this job from ``not_before`` on.
 
-    def __init__(self, error: Exception, not_before: datetime) -> None:
+    ``probed``: the job only asked whether it is back.
+    """
+
+    def __init__(self, error: Exception, not_before: datetime, *, probed: bool = False) -> None:
         super().__init__(str(error))
-        self.error, self.not_before = error, not_before
+        self.error, self.not_before, self.probed = error, not_before, probed
 
 
 class LeaseLostError(Exception):
@@ -95,7 +98,7 @@ def _attempt(
         log.warning("lease lost", lease=str(lease_id), tenant=tenant.slug)
         return 0
     except _UnansweredError as unanswered:
-        _record_failure(database, tenant, handler, lease_id, jobs[0], unanswered.error, unanswered.not_before)
+        _record_failure(database, tenant, handler, lease_id, jobs[0], unanswered.error, unanswered)
         return 0
     except Exception as error:
         if last:
@@ -122,7 +125,8 @@ def _act(database: Database, tenant: Tenant, handler: Handler, job: Job, systems
     try:
         handler.outside(tenant, job)
     except NOT_ANSWERED as error:
-        raise _UnansweredError(error, breaker.failed(error, again=again)) from error
+        not_before = breaker.failed(error, again=again or breaker.probes)
+        raise _UnansweredError(error, not_before, probed=breaker.probes) from error
     except Exception:
         breaker.answered()
         raise
@@ -136,11 +140,18 @@ def _record_failure(
     lease_id: UUID,
     job: Job,
     error: Exception,
-    not_before: datetime | None = None,
+    unanswered: _UnansweredError | None = None,
 ) -> None:
+    probed = unanswered is not None and unanswered.probed
     with control_transaction(database, SYSTEM) as tx:
         now = tx.now
-        verdict = judge(error, attempts=job.attempts, attempts_max=handler.attempts_max, now=now, not_before=not_before)
+        verdict = judge(
+            error,
+            attempts=job.attempts - probed,
+            attempts_max=handler.attempts_max,
+            now=now,
+            not_before=unanswered.not_before if unanswered else None,
+        )
         queries.give_back(
             tx.session,
             now,
@@ -153,7 +164,7 @@ def _record_failure(
             traceback=verdict.traceback,
             request=verdict.request,
             response=verdict.response,
-            uncounted=verdict.failure == "later",
+            uncounted=verdict.failure == "later" or probed,
         )
     tell(verdict.failure, error)
     if verdict.failure == "later":
