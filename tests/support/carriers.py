@@ -85,6 +85,10 @@ disk_free_limit.absolute = 1MB
 """
 
 
+class PortTakenError(Exception):
+    """Somebody else listens there."""
+
+
 @dataclass
 class RabbitCarrier:
     """Debian's RabbitMQ with a home, a cookie, a node and a port mapper of its own, below ``folder``.
@@ -103,6 +107,20 @@ class RabbitCarrier:
         return f"amqp://guest:guest@127.0.0.1:{self.port}/"
 
     def start(self) -> None:
+        """A port that was free a moment ago may be somebody's by now: then another one, if nobody knows the first yet."""
+        known = self.port != 0
+        for last in (False, False, True):
+            try:
+                self._start()
+            except PortTakenError:
+                self._end()
+                if known or last:
+                    raise
+                self.port = self.epmd_port = 0
+            else:
+                return
+
+    def _start(self) -> None:
         self.port = self.port or free_port(None)
         self.epmd_port = self.epmd_port or free_port(None)
         home = self.folder / "home"
@@ -121,6 +139,8 @@ class RabbitCarrier:
         server = self._spawn(str(RABBITMQ))
         while not answers(self.url, within_s=2):
             log = last_lines(self.folder / "log" / "server.log", 20)
+            if server.poll() is not None and "eaddrinuse" in log:
+                raise PortTakenError(log)
             assert server.poll() is None, log
             assert time.monotonic() < deadline, log
             time.sleep(0.1)

@@ -1,7 +1,9 @@
 """Documents that run over a limit, and processes that are ended: named, replaced, and nobody else's trouble."""
 
+import gc
 import io
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -236,6 +238,18 @@ def test_processes_have_no_environment_no_secret_and_no_open_file_of_the_worker(
     finally:
         os.close(descriptor)
         fresh.close()
+
+
+def test_a_renderer_that_nobody_holds_any_more_leaves_no_process() -> None:
+    forgotten = Renderer()
+    ours(forgotten)
+    watched = [os.pidfd_open(pid) for pid in forgotten.pids]
+    assert len(watched) == 2
+    del forgotten
+    gc.collect()
+    for watch in watched:
+        assert select.select([watch], [], [], 10)[0]
+        os.close(watch)
 
 
 WORKER = """

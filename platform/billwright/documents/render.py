@@ -7,6 +7,7 @@ that whatever it may have done to the process, no other tenant's document meets 
 
 import hashlib
 import threading
+import weakref
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -42,8 +43,8 @@ class Renderer:
     """Makes documents side by side in up to ``size`` processes. Equal input gives equal bytes. Threads may share it.
 
     Templates of tenants that never made a document here take all processes but one at most: while they run into their
-    limits, others' documents are made. The first document starts the processes; ``close`` ends them, and so does the end
-    of this process, whatever way it ends.
+    limits, others' documents are made. The first document starts the processes; ``close`` ends them, and so does letting
+    the renderer go or the end of this process, whatever way it ends.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class Renderer:
         self._idle: list[tuple[str, RenderProcess]] = []
         self._working: set[RenderProcess] = set()
         self._proven: OrderedDict[str, None] = OrderedDict()
+        weakref.finalize(self, _end_all, self._idle, self._nursery)
 
     def render_invoice(
         self,
@@ -123,10 +125,9 @@ class Renderer:
     def close(self) -> None:
         """End all processes. The renderer can be used again; it starts others then."""
         with self._free:
-            idle, self._idle = self._idle, []
-        for _, process in idle:
-            _end(process)
-        self._nursery.stop()
+            idle = self._idle[:]
+            self._idle.clear()
+        _end_all(idle, self._nursery)
 
     @contextmanager
     def _turn(self, *, strange: bool) -> Iterator[None]:
@@ -189,7 +190,7 @@ class Renderer:
                 self._idle.append((purpose, process))
                 owned = [each for each in self._idle if each[0] != OURS]
                 surplus = owned[: -self._size] if len(owned) > self._size else []
-                self._idle = [each for each in self._idle if each not in surplus]
+                self._idle[:] = [each for each in self._idle if each not in surplus]
             ended = [each for _, each in surplus]
         for each in ended:
             _end(each)
@@ -225,6 +226,13 @@ def _deed(limit: Limit, limits: Limits, how: str) -> str:
         "crash": f"ended the process that made the document ({how})",
     }
     return deeds[limit]
+
+
+def _end_all(idle: list[tuple[str, RenderProcess]], nursery: Nursery) -> None:
+    """Also when a renderer is let go unclosed: its processes are nobody's then."""
+    for _, process in idle:
+        _end(process)
+    nursery.stop()
 
 
 def _end(process: RenderProcess) -> None:
