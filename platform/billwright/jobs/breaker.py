@@ -107,9 +107,9 @@ class Breaker:
             if asked is None:
                 row.times_opened += 1
                 asked = pause(PAUSES_S, row.times_opened)
-            row.retry_at = max(row.retry_at or now, now + asked)
+            row.retry_at = until = max(row.retry_at or now, now + asked)
             if self.probes:
-                not_before = max(not_before, row.retry_at + BEHIND)
+                not_before = max(not_before, until + BEHIND)
         return not_before
 
     def answered(self) -> None:
