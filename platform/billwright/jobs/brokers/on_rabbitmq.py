@@ -269,7 +269,7 @@ class Ringer:
             except AWAY:
                 _hang_up(line)
                 line = None
-                time.sleep(AWAY_S)
+                time.sleep(AWAY_S)  # this thread's own; whoever rings meanwhile does not wait
         _hang_up(line)
 
 

@@ -9,6 +9,7 @@ import structlog
 
 from billwright.kernel.errors import DomainError, InputInvalidError, NotFoundError
 from billwright.kernel.ids import read
+from billwright.web.portal.forms import field
 
 if TYPE_CHECKING:
     from billwright.web.portal.visit import Visit
@@ -32,6 +33,27 @@ class Action:
     """Any of these permissions offers it; the use case decides."""
     run: Callable[["Visit", str, Mapping[str, Any]], str]
     asks: str = ""
+
+
+def hand_over(needs: str, assign: Callable[["Visit", str, UUID], None]) -> tuple[Action, Action]:
+    """The deeds "Take them" and "Give them to" of a list whose rows ``assign`` gives to a person."""
+
+    def take(visit: "Visit", tick: str, _form: Mapping[str, Any]) -> str:
+        assert visit.actor.person_id is not None  # pages are for people
+        assign(visit, tick, visit.actor.person_id)
+        return "It is yours now."
+
+    def give(visit: "Visit", tick: str, form: Mapping[str, Any]) -> str:
+        chosen = field(dict(form), "person")
+        if not chosen:
+            raise InputInvalidError("Choose the person whom it is given to.", field="person")
+        assign(visit, tick, read("per", chosen))
+        return "It is given to the person that you chose."
+
+    return (
+        Action(key="take", label="Take them", icon="circle-user", needs=(needs,), run=take),
+        Action(key="give", label="Give them to", icon="arrow-right", needs=(needs,), run=give, asks="person"),
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,13 +17,12 @@ from billwright.checks.submit_draft import submit_draft
 from billwright.checks.tables import ExceptionRow
 from billwright.identity.permissions import TENANT_ROLES
 from billwright.kernel.actor import Actor
-from billwright.kernel.errors import ConflictError, InputInvalidError
+from billwright.kernel.errors import ConflictError
 from billwright.kernel.ids import read, show
 from billwright.tenancy.transaction import Tx
 from billwright.web.portal import words
-from billwright.web.portal.forms import field
 from billwright.web.portal.listing import ALL, AnySelect, Column, Filter, Listing, Sort
-from billwright.web.portal.listing_bulk import Action, identifier_of
+from billwright.web.portal.listing_bulk import Action, hand_over, identifier_of
 from billwright.web.portal.listing_invoices import customer_name
 from billwright.web.portal.navigation import APPROVE
 
@@ -121,20 +120,6 @@ def _assign(visit: "Visit", tick: str, person_id: UUID) -> None:
     )
 
 
-def _take(visit: "Visit", tick: str, _form: Mapping[str, Any]) -> str:
-    assert visit.actor.person_id is not None  # pages are for people
-    _assign(visit, tick, visit.actor.person_id)
-    return "It is yours now."
-
-
-def _give(visit: "Visit", tick: str, form: Mapping[str, Any]) -> str:
-    chosen = field(dict(form), "person")
-    if not chosen:
-        raise InputInvalidError("Choose the person whom it is given to.", field="person")
-    _assign(visit, tick, read("per", chosen))
-    return "It is given to the person that you chose."
-
-
 EXCEPTIONS: Final = Listing(
     name="exceptions",
     room="exceptions",
@@ -155,8 +140,7 @@ EXCEPTIONS: Final = Listing(
     tick=_tick,
     names=_names,
     actions=(
-        Action(key="take", label="Take them", icon="circle-user", needs=("exception:assign",), run=_take),
-        Action(key="give", label="Give them to", icon="arrow-right", needs=("exception:assign",), run=_give, asks="person"),
+        *hand_over("exception:assign", _assign),
         Action(key="check", label="Check again", icon="refresh-cw", needs=("invoice:submit",), run=_check_again),
     ),
     columns=(

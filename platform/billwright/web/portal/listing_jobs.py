@@ -10,14 +10,12 @@ from sqlalchemy import false, func, select
 from billwright.checks.assign_job import assign_job
 from billwright.jobs.retry_dead import retry_dead
 from billwright.jobs.tables import JobRow
-from billwright.kernel.errors import InputInvalidError
 from billwright.kernel.ids import read, show
 from billwright.kernel.redact import redact
 from billwright.tenancy.transaction import Tx
 from billwright.web.portal import words
-from billwright.web.portal.forms import field
 from billwright.web.portal.listing import Column, Filter, Listing, Sort
-from billwright.web.portal.listing_bulk import Action, identifier_of
+from billwright.web.portal.listing_bulk import Action, hand_over, identifier_of
 from billwright.web.portal.listing_connectors import connector_tabs
 
 if TYPE_CHECKING:
@@ -38,22 +36,9 @@ def _run_again(visit: "Visit", tick: str, _form: Mapping[str, Any]) -> str:
     return "It runs again, with fresh attempts."
 
 
-def _assign(visit: "Visit", tick: str, person_id: UUID | None) -> None:
+def _assign(visit: "Visit", tick: str, person_id: UUID) -> None:
     job_id = read("job", identifier_of(tick))
     assign_job(visit.database, visit.here, visit.actor, job_id, person_id=person_id, trace_id=visit.trace_id)
-
-
-def _take(visit: "Visit", tick: str, _form: Mapping[str, Any]) -> str:
-    _assign(visit, tick, visit.actor.person_id)
-    return "It is yours now."
-
-
-def _give(visit: "Visit", tick: str, form: Mapping[str, Any]) -> str:
-    chosen = field(dict(form), "person")
-    if not chosen:
-        raise InputInvalidError("Choose the person whom it is given to.", field="person")
-    _assign(visit, tick, read("per", chosen))
-    return "It is given to the person that you chose."
 
 
 def _assigned(tx: Tx, who: str) -> Any:
@@ -83,8 +68,7 @@ JOBS: Final = Listing(
     names=_names,
     actions=(
         Action(key="retry", label="Run them again", icon="refresh-cw", needs=("job:retry",), run=_run_again),
-        Action(key="take", label="Take them", icon="circle-user", needs=("job:retry",), run=_take),
-        Action(key="give", label="Give them to", icon="arrow-right", needs=("job:retry",), run=_give, asks="person"),
+        *hand_over("job:retry", _assign),
     ),
     columns=(
         Column(key="kind", label="Job", fixed=True, wide=False, value=lambda row: row.JobRow.kind),

@@ -11,14 +11,13 @@ from billwright.intake.mapping import WHYS
 from billwright.intake.queries import count_messages, messages_on_desk, resting
 from billwright.intake.retry_messages import retry_messages
 from billwright.intake.tables import HeldMessageRow, SourceMessageRow
-from billwright.kernel.errors import ConflictError, InputInvalidError
+from billwright.kernel.errors import ConflictError
 from billwright.kernel.ids import read, show
 from billwright.tenancy.transaction import Tx
 from billwright.web.portal import words
 from billwright.web.portal.environment import unbranded
-from billwright.web.portal.forms import field
 from billwright.web.portal.listing import ALL, AnySelect, Column, Filter, Listing, Sort
-from billwright.web.portal.listing_bulk import Action, identifier_of
+from billwright.web.portal.listing_bulk import Action, hand_over, identifier_of
 from billwright.web.portal.listing_records import between
 
 if TYPE_CHECKING:
@@ -39,22 +38,9 @@ def _retry(visit: "Visit", tick: str, _form: Mapping[str, Any]) -> str:
     return "It is tried again now."
 
 
-def _assign(visit: "Visit", tick: str, person_id: UUID | None) -> None:
+def _assign(visit: "Visit", tick: str, person_id: UUID) -> None:
     message_id = read("msg", identifier_of(tick))
     assign_message(visit.database, visit.here, visit.actor, message_id, person_id=person_id, trace_id=visit.trace_id)
-
-
-def _take(visit: "Visit", tick: str, _form: Mapping[str, Any]) -> str:
-    _assign(visit, tick, visit.actor.person_id)
-    return "It is yours now."
-
-
-def _give(visit: "Visit", tick: str, form: Mapping[str, Any]) -> str:
-    chosen = field(dict(form), "person")
-    if not chosen:
-        raise InputInvalidError("Choose the person whom it is given to.", field="person")
-    _assign(visit, tick, read("per", chosen))
-    return "It is given to the person that you chose."
 
 
 def _names(tx: Tx, identifiers: Sequence[UUID]) -> Mapping[UUID, tuple[str, str]]:
@@ -99,8 +85,7 @@ MESSAGES: Final = Listing(
     names=_names,
     actions=(
         Action(key="retry", label="Try them again", icon="refresh-cw", needs=("message:retry",), run=_retry),
-        Action(key="take", label="Take them", icon="circle-user", needs=("message:retry",), run=_take),
-        Action(key="give", label="Give them to", icon="arrow-right", needs=("message:retry",), run=_give, asks="person"),
+        *hand_over("message:retry", _assign),
     ),
     columns=(
         Column(key="type", label="Message", fixed=True, wide=False, value=lambda row: unbranded(row.type)),
