@@ -21,28 +21,33 @@ READY: Final = "/health/ready"
 CLOSE: Final = (b"connection", b"close")
 
 
+def end_with_the_server() -> None:
+    """In a process that the server forked: who is killed takes its children along, also those that are still starting.
+
+    Else they would hold the port, and answer from it for ever.
+    """
+    server = multiprocessing.parent_process()
+    if server is None:
+        return
+    # Inherited is the server's own handler, which tells a server that is not here: the signal would be lost. The event
+    # loop brings one that lets requests under way end.
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != server.pid:  # it was killed before this was set
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
 class Farewell:
     """The app, and what it does differently from the signal on."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
         self._leaving = False
+        if multiprocessing.parent_process():
+            signal.signal(SIGNAL, self.leave)
 
     def leave(self, *_: object) -> None:
         self._leaving = True
-
-    def heed_the_server(self) -> None:
-        """In a process that the server forked: its signal is heard, and who is killed takes its children along.
-
-        Else they would hold the port, and answer from it for ever.
-        """
-        server = multiprocessing.parent_process()
-        if server is None:
-            return
-        signal.signal(SIGNAL, self.leave)
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
-        if os.getppid() != server.pid:  # it was killed before this was set
-            raise SystemExit(1)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if not self._leaving or scope["type"] != ScopeType.HTTP:

@@ -8,7 +8,7 @@ from billwright.jobs.broker import waker
 from billwright.kernel.settings import read_settings
 from billwright.web.app import make_app
 from billwright.web.composition import controllers, database_of, dependencies
-from billwright.web.leaving import Farewell
+from billwright.web.leaving import Farewell, end_with_the_server
 from billwright.web.logging import configure_logging
 from billwright.web.portal.app import problem_page
 from billwright.web.services import Services
@@ -17,6 +17,7 @@ from billwright.web.tracing import start_tracing
 
 def create_app() -> Litestar:
     """Factory for the ASGI server."""
+    end_with_the_server()
     settings = read_settings()
     configure_logging(settings)
     database = database_of(settings)
@@ -26,9 +27,7 @@ def create_app() -> Litestar:
         settings=settings, database=database, dependencies=dependencies(settings), problem_page=problem_page
     )
     app = make_app(services, controllers(), tracing=start_tracing(settings, "api"))
-    farewell = Farewell(app.asgi_handler)
-    farewell.heed_the_server()
-    app.asgi_handler = farewell
+    app.asgi_handler = Farewell(app.asgi_handler)
     gc.collect()
     gc.freeze()  # the app itself stays: going through all of it in the middle of a request costs a tenth of a second
     return app
