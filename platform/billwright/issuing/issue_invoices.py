@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import date
+from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -189,8 +190,11 @@ def _store(tx: Tx, issued: Sequence[IssuedInvoice]) -> None:
 
 
 def to_json(content: InvoiceContent) -> dict[str, Any]:
-    """The content as it is stored: JSON types only; ``msgspec.convert(..., strict=False)`` reads it back."""
-    value = plain(msgspec.to_builtins(content, builtin_types=()))
+    """The content as it is stored: JSON types only, with the hash of ``content.sha256()``.
+
+    ``msgspec.convert(..., strict=False)`` reads it back; fields that came after it was frozen have their defaults then.
+    """
+    value = plain(msgspec.to_builtins(content, builtin_types=(Decimal, date)))
     assert isinstance(value, dict)
     return value
 
