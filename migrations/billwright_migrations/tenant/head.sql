@@ -1105,3 +1105,88 @@ CREATE INDEX ix_webhook_delivery_log ON webhook_delivery (subscription_id, id);
 CREATE INDEX ix_webhook_delivery_skipped ON webhook_delivery (subscription_id, id) WHERE state = 'skipped';
 
 UPDATE alembic_version SET version_num='0012' WHERE alembic_version.version_num = '0011';
+
+-- Running upgrade 0012 -> 0013
+
+CREATE TABLE journal_export (
+    id UUID NOT NULL, 
+    legal_entity_id UUID NOT NULL, 
+    number BIGINT NOT NULL, 
+    layout TEXT NOT NULL, 
+    accounts JSONB NOT NULL, 
+    first_on DATE NOT NULL, 
+    last_on DATE NOT NULL, 
+    entries BIGINT NOT NULL, 
+    sha256 TEXT NOT NULL, 
+    made_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    made_by_name TEXT NOT NULL, 
+    CONSTRAINT pk_journal_export PRIMARY KEY (id), 
+    CONSTRAINT uq_journal_export_legal_entity_id_number UNIQUE (legal_entity_id, number)
+);
+
+CREATE TABLE rate_day (
+    source TEXT NOT NULL, 
+    "on" DATE NOT NULL, 
+    per_euro JSONB NOT NULL, 
+    file_id UUID NOT NULL, 
+    CONSTRAINT pk_rate_day PRIMARY KEY (source, "on")
+);
+
+CREATE TABLE rate_file (
+    id UUID NOT NULL, 
+    source TEXT NOT NULL, 
+    sha256 TEXT NOT NULL, 
+    first_on DATE NOT NULL, 
+    last_on DATE NOT NULL, 
+    days BIGINT NOT NULL, 
+    loaded_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    loaded_by_name TEXT NOT NULL, 
+    CONSTRAINT pk_rate_file PRIMARY KEY (id)
+);
+
+CREATE TABLE journal_export_entry (
+    entry_id UUID NOT NULL, 
+    export_id UUID NOT NULL, 
+    CONSTRAINT pk_journal_export_entry PRIMARY KEY (entry_id), 
+    CONSTRAINT fk_journal_export_entry_entry_id FOREIGN KEY(entry_id) REFERENCES journal_entry (id), 
+    CONSTRAINT fk_journal_export_entry_export_id FOREIGN KEY(export_id) REFERENCES journal_export (id)
+);
+
+CREATE INDEX ix_journal_export_entry_export_id ON journal_export_entry (export_id);
+
+CREATE TABLE write_off (
+    id UUID NOT NULL, 
+    receivable_id UUID NOT NULL, 
+    amount_minor BIGINT NOT NULL, 
+    currency TEXT NOT NULL, 
+    state TEXT NOT NULL, 
+    reason TEXT NOT NULL, 
+    note TEXT NOT NULL, 
+    asked_by UUID, 
+    asked_by_name TEXT NOT NULL, 
+    asked_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    decided_by UUID, 
+    decided_by_name TEXT NOT NULL, 
+    decided_at TIMESTAMP WITH TIME ZONE, 
+    CONSTRAINT pk_write_off PRIMARY KEY (id), 
+    CONSTRAINT ck_write_off_amount CHECK (amount_minor > 0), 
+    CONSTRAINT fk_write_off_receivable_id FOREIGN KEY(receivable_id) REFERENCES receivable (id)
+);
+
+CREATE INDEX ix_write_off_receivable ON write_off (receivable_id);
+
+ALTER TABLE journal_entry ADD COLUMN base_currency TEXT;
+
+ALTER TABLE journal_entry ADD COLUMN rates JSONB;
+
+CREATE INDEX ix_journal_entry_booked ON journal_entry (legal_entity_id, booked_on);
+
+ALTER TABLE journal_line ADD COLUMN base_minor BIGINT;
+
+ALTER TABLE journal_line ADD COLUMN role TEXT DEFAULT '' NOT NULL;
+
+ALTER TABLE payment ADD COLUMN base_minor BIGINT;
+
+ALTER TABLE receivable ADD COLUMN base_minor BIGINT;
+
+UPDATE alembic_version SET version_num='0013' WHERE alembic_version.version_num = '0012';

@@ -219,3 +219,27 @@ class SignalRow(Sourced, TenantBase):
     event: Mapped[str]
     occurred_at: Mapped[datetime]
     note: Mapped[str]
+
+
+class RateFileRow(TenantBase):
+    """A file of exchange rates that somebody loaded. Insert-only by grants."""
+
+    __tablename__ = "rate_file"
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    source: Mapped[str]
+    sha256: Mapped[str]
+    first_on: Mapped[date]
+    last_on: Mapped[date]
+    days: Mapped[int]
+    loaded_at: Mapped[datetime]
+    loaded_by_name: Mapped[str]
+
+
+class RateDayRow(TenantBase):
+    """All rates that a source published for one day: units of each currency for one euro, as decimal text. Insert-only."""
+
+    __tablename__ = "rate_day"
+    source: Mapped[str] = mapped_column(primary_key=True)
+    on: Mapped[date] = mapped_column(primary_key=True)
+    per_euro: Mapped[dict[str, Any]]
+    file_id: Mapped[UUID]

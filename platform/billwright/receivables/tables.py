@@ -1,6 +1,7 @@
 """Receivables, journal, payments and their application."""
 
 from datetime import date, datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
@@ -13,6 +14,7 @@ class ReceivableRow(TenantBase):
     """What a customer owes for one invoice. ``open_minor`` is kept with the journal and checked against it.
 
     ``number_key`` is the invoice's number as payments are matched by it; it follows the issue, for the number is taken last.
+    ``base_minor`` is the gross amount in the entity's base currency at the issue; none where the books keep no rates.
     """
 
     __tablename__ = "receivable"
@@ -36,20 +38,30 @@ class ReceivableRow(TenantBase):
     due_on: Mapped[date]
     settled_at: Mapped[datetime | None]
     number_key: Mapped[str | None]
+    base_minor: Mapped[int | None]
 
 
 class JournalEntryRow(TenantBase):
+    """``base_currency`` is set where all lines are valued in it; ``rates`` says at which rates, with dates and sources."""
+
     __tablename__ = "journal_entry"
+    __table_args__ = (Index("ix_journal_entry_booked", "legal_entity_id", "booked_on"),)
     id: Mapped[UUID] = mapped_column(primary_key=True)
     legal_entity_id: Mapped[UUID]
     kind: Mapped[str]
     subject_id: Mapped[UUID] = mapped_column(index=True)
     booked_on: Mapped[date]
     made_at: Mapped[datetime]
+    base_currency: Mapped[str | None]
+    rates: Mapped[list[Any] | None]
 
 
 class JournalLineRow(TenantBase):
-    """Debit positive, credit negative; an entry's lines add up to zero per currency."""
+    """Debit positive, credit negative; an entry's lines add up to zero per currency, and in the base currency.
+
+    ``role`` is what the account is for (receivables/accounts.py), empty in lines of before roles were kept. A line of an
+    exchange difference has an amount in the base currency only.
+    """
 
     __tablename__ = "journal_line"
     id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -58,6 +70,8 @@ class JournalLineRow(TenantBase):
     currency: Mapped[str]
     amount_minor: Mapped[int]
     receivable_id: Mapped[UUID | None]
+    base_minor: Mapped[int | None]
+    role: Mapped[str] = mapped_column(server_default="")
 
 
 class PaymentRow(TenantBase):
@@ -85,6 +99,8 @@ class PaymentRow(TenantBase):
     milestone_ids: Mapped[list[UUID]]
     message_id: Mapped[UUID | None]
     received_at: Mapped[datetime]
+    base_minor: Mapped[int | None]
+    """In the base currency of the entity that has it, as it was booked; none where the books keep no rates."""
 
 
 class PaymentApplicationRow(TenantBase):
@@ -97,3 +113,55 @@ class PaymentApplicationRow(TenantBase):
     amount_minor: Mapped[int]
     matched_by: Mapped[str]
     applied_at: Mapped[datetime]
+
+
+class WriteOffRow(TenantBase):
+    """Money that is given up, asked for by one person and, above the firm's limit, decided by another.
+
+    States: asked, booked, refused. What is asked for still counts as open.
+    """
+
+    __tablename__ = "write_off"
+    __table_args__ = (
+        Index("ix_write_off_receivable", "receivable_id"),
+        CheckConstraint("amount_minor > 0", name="amount"),
+    )
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    receivable_id: Mapped[UUID] = mapped_column(ForeignKey("receivable.id"))
+    amount_minor: Mapped[int]
+    currency: Mapped[str]
+    state: Mapped[str]
+    reason: Mapped[str]
+    note: Mapped[str]
+    asked_by: Mapped[UUID | None]
+    asked_by_name: Mapped[str]
+    asked_at: Mapped[datetime]
+    decided_by: Mapped[UUID | None]
+    decided_by_name: Mapped[str]
+    decided_at: Mapped[datetime | None]
+
+
+class JournalExportRow(TenantBase):
+    """A file of entries for the firm's ledger. Insert-only by grants: made again from its entries, it has the same bytes."""
+
+    __tablename__ = "journal_export"
+    __table_args__ = (UniqueConstraint("legal_entity_id", "number"),)
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    legal_entity_id: Mapped[UUID]
+    number: Mapped[int]
+    layout: Mapped[str]
+    accounts: Mapped[dict[str, Any]]
+    first_on: Mapped[date]
+    last_on: Mapped[date]
+    entries: Mapped[int]
+    sha256: Mapped[str]
+    made_at: Mapped[datetime]
+    made_by_name: Mapped[str]
+
+
+class JournalExportEntryRow(TenantBase):
+    """Which export an entry went out with: one at most. Insert-only by grants."""
+
+    __tablename__ = "journal_export_entry"
+    entry_id: Mapped[UUID] = mapped_column(ForeignKey("journal_entry.id"), primary_key=True)
+    export_id: Mapped[UUID] = mapped_column(ForeignKey("journal_export.id"), index=True)
