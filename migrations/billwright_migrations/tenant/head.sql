@@ -1190,3 +1190,92 @@ ALTER TABLE payment ADD COLUMN base_minor BIGINT;
 ALTER TABLE receivable ADD COLUMN base_minor BIGINT;
 
 UPDATE alembic_version SET version_num='0013' WHERE alembic_version.version_num = '0012';
+
+-- Running upgrade 0013 -> 0014
+
+CREATE TABLE credit_note (
+    invoice_id UUID NOT NULL, 
+    credits_invoice_id UUID NOT NULL, 
+    reason_code TEXT NOT NULL, 
+    reason TEXT NOT NULL, 
+    outcome TEXT NOT NULL, 
+    taxes JSONB NOT NULL, 
+    asked_by_name TEXT NOT NULL, 
+    made_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    CONSTRAINT pk_credit_note PRIMARY KEY (invoice_id)
+);
+
+CREATE TABLE void_request (
+    id UUID NOT NULL, 
+    invoice_id UUID NOT NULL, 
+    state TEXT NOT NULL, 
+    reason TEXT NOT NULL, 
+    asked_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    asked_by UUID NOT NULL, 
+    asked_by_name TEXT NOT NULL, 
+    asked_by_email TEXT, 
+    decided_at TIMESTAMP WITH TIME ZONE, 
+    decided_by UUID, 
+    decided_by_name TEXT, 
+    CONSTRAINT pk_void_request PRIMARY KEY (id)
+);
+
+CREATE INDEX ix_void_request_invoice_id ON void_request (invoice_id);
+
+CREATE UNIQUE INDEX uq_void_request_open ON void_request (invoice_id) WHERE state = 'asked';
+
+CREATE TABLE credit_application (
+    id UUID NOT NULL, 
+    credit_id UUID NOT NULL, 
+    receivable_id UUID NOT NULL, 
+    amount_minor BIGINT NOT NULL, 
+    applied_by TEXT NOT NULL, 
+    applied_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    CONSTRAINT pk_credit_application PRIMARY KEY (id), 
+    CONSTRAINT fk_credit_application_credit_id FOREIGN KEY(credit_id) REFERENCES receivable (id), 
+    CONSTRAINT fk_credit_application_receivable_id FOREIGN KEY(receivable_id) REFERENCES receivable (id)
+);
+
+CREATE INDEX ix_credit_application_credit_id ON credit_application (credit_id);
+
+CREATE INDEX ix_credit_application_receivable_id ON credit_application (receivable_id);
+
+CREATE TABLE refund (
+    id UUID NOT NULL, 
+    ref TEXT NOT NULL, 
+    credit_id UUID NOT NULL, 
+    amount_minor BIGINT NOT NULL, 
+    paid_on DATE NOT NULL, 
+    made_by TEXT NOT NULL, 
+    made_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    CONSTRAINT pk_refund PRIMARY KEY (id), 
+    CONSTRAINT ck_refund_amount CHECK (amount_minor > 0), 
+    CONSTRAINT fk_refund_credit_id FOREIGN KEY(credit_id) REFERENCES receivable (id), 
+    CONSTRAINT uq_refund_ref UNIQUE (ref)
+);
+
+CREATE INDEX ix_refund_credit_id ON refund (credit_id);
+
+ALTER TABLE allocation ADD COLUMN credits_id UUID;
+
+CREATE INDEX ix_allocation_credits ON allocation (credits_id) WHERE credits_id IS NOT NULL;
+
+ALTER TABLE billable_item ADD COLUMN kept_quantity NUMERIC DEFAULT '0' NOT NULL;
+
+ALTER TABLE billable_item ADD COLUMN kept_minor BIGINT DEFAULT '0' NOT NULL;
+
+ALTER TABLE billable_item ADD COLUMN written_off_quantity NUMERIC DEFAULT '0' NOT NULL;
+
+ALTER TABLE billable_item ADD COLUMN written_off_minor BIGINT DEFAULT '0' NOT NULL;
+
+ALTER TABLE billable_item ADD COLUMN rebill_of UUID;
+
+ALTER TABLE dispute ADD COLUMN credit_note_id UUID;
+
+ALTER TABLE invoice ADD COLUMN credits_invoice_id UUID;
+
+ALTER TABLE invoice ADD COLUMN replaces_invoice_id UUID;
+
+CREATE INDEX ix_invoice_credits ON invoice (credits_invoice_id) WHERE credits_invoice_id IS NOT NULL;
+
+UPDATE alembic_version SET version_num='0014' WHERE alembic_version.version_num = '0013';

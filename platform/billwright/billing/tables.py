@@ -12,7 +12,11 @@ from billwright.tenancy.base import TenantBase
 
 
 class BillableItemRow(TenantBase):
-    """One thing that may be billed once. States: waiting, ready, drafted, billed, cancelled."""
+    """One thing that may be billed once. States: waiting, ready, drafted, billed, cancelled, written_off.
+
+    The state is that of the open part: the whole, less what earlier invoices still bill of it (``kept_*``, net of credits)
+    and what was written off. Only credits and write-offs change these four; see docs/decisions/0016-credits.md.
+    """
 
     __tablename__ = "billable_item"
     __table_args__ = (Index("ix_billable_item_ready", "contract_id", postgresql_where=text("state = 'ready'")),)
@@ -45,6 +49,12 @@ class BillableItemRow(TenantBase):
     proposal_sha256: Mapped[str]
     waiting_since: Mapped[datetime | None]
     updated_at: Mapped[datetime]
+    kept_quantity: Mapped[Decimal] = mapped_column(server_default="0")
+    kept_minor: Mapped[int] = mapped_column(server_default="0")
+    written_off_quantity: Mapped[Decimal] = mapped_column(server_default="0")
+    written_off_minor: Mapped[int] = mapped_column(server_default="0")
+    rebill_of: Mapped[UUID | None]
+    """The invoice that was credited so that this is billed anew, in a draft of its own."""
 
 
 class InvoiceRow(TenantBase):
@@ -63,6 +73,7 @@ class InvoiceRow(TenantBase):
         Index("ix_invoice_updated", "updated_at", "id"),
         Index("ix_invoice_open_draft", "customer_id", postgresql_where=text("issued_at IS NULL")),
         Index("ix_invoice_customer", "customer_id", "issued_at"),
+        Index("ix_invoice_credits", "credits_invoice_id", postgresql_where=text("credits_invoice_id IS NOT NULL")),
     )
     id: Mapped[UUID] = mapped_column(primary_key=True)
     document_type: Mapped[str]
@@ -88,6 +99,10 @@ class InvoiceRow(TenantBase):
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
     phase_since: Mapped[datetime]
+    credits_invoice_id: Mapped[UUID | None]
+    """Of a credit note: the invoice that it credits."""
+    replaces_invoice_id: Mapped[UUID | None]
+    """Of an invoice that bills anew what was credited: the invoice that it replaces."""
 
 
 class InvoiceLineRow(TenantBase):
@@ -116,9 +131,13 @@ class InvoiceLineRow(TenantBase):
 
 
 class AllocationRow(TenantBase):
-    """Line to billable item to contract version to rate, with quantity and amount. Credits will point here."""
+    """Line to billable item to contract version to rate, with quantity and amount, negative on a credit note.
+
+    ``credits_id`` is the allocation that a credit note's allocation takes back, in part or whole.
+    """
 
     __tablename__ = "allocation"
+    __table_args__ = (Index("ix_allocation_credits", "credits_id", postgresql_where=text("credits_id IS NOT NULL")),)
     id: Mapped[UUID] = mapped_column(primary_key=True)
     line_id: Mapped[UUID] = mapped_column(ForeignKey("invoice_line.id"), index=True)
     invoice_id: Mapped[UUID]
@@ -127,6 +146,45 @@ class AllocationRow(TenantBase):
     rate_id: Mapped[UUID | None]
     quantity: Mapped[Decimal]
     amount_minor: Mapped[int]
+    credits_id: Mapped[UUID | None]
+
+
+class CreditNoteRow(TenantBase):
+    """What a credit note is for, beside its row among the invoices. Insert-only by grants.
+
+    ``outcome`` says what becomes of what it credits: release, rebill or write_off. ``taxes`` are its tax rows, signed:
+    ``{category, rate_basis_points, reason, tax_minor}``; the last credit of an invoice takes what rounding left.
+    """
+
+    __tablename__ = "credit_note"
+    invoice_id: Mapped[UUID] = mapped_column(primary_key=True)
+    credits_invoice_id: Mapped[UUID]
+    reason_code: Mapped[str]
+    reason: Mapped[str]
+    outcome: Mapped[str]
+    taxes: Mapped[list[Any]]
+    asked_by_name: Mapped[str]
+    made_at: Mapped[datetime]
+
+
+class VoidRequestRow(TenantBase):
+    """Somebody asks to void an issued invoice that nobody has yet; another person decides. States: asked, done, refused."""
+
+    __tablename__ = "void_request"
+    __table_args__ = (
+        Index("uq_void_request_open", "invoice_id", unique=True, postgresql_where=text("state = 'asked'")),
+    )
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    invoice_id: Mapped[UUID] = mapped_column(index=True)
+    state: Mapped[str]
+    reason: Mapped[str]
+    asked_at: Mapped[datetime]
+    asked_by: Mapped[UUID]
+    asked_by_name: Mapped[str]
+    asked_by_email: Mapped[str | None]
+    decided_at: Mapped[datetime | None]
+    decided_by: Mapped[UUID | None]
+    decided_by_name: Mapped[str | None]
 
 
 class ContributorRow(TenantBase):

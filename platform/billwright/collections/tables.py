@@ -36,6 +36,8 @@ class DisputeRow(TenantBase):
     resolved_at: Mapped[datetime | None]
     resolved_by: Mapped[str | None]
     resolution: Mapped[str | None]
+    credit_note_id: Mapped[UUID | None]
+    """The credit note by which it ended as credited."""
 
 
 class ReminderRow(TenantBase):

@@ -165,3 +165,35 @@ class JournalExportEntryRow(TenantBase):
     __tablename__ = "journal_export_entry"
     entry_id: Mapped[UUID] = mapped_column(ForeignKey("journal_entry.id"), primary_key=True)
     export_id: Mapped[UUID] = mapped_column(ForeignKey("journal_export.id"), index=True)
+
+
+class CreditApplicationRow(TenantBase):
+    """Part of a credit note (``credit_id``: its receivable) taken by what is owed. Insert-only by grants.
+
+    ``applied_by``: invoice (the credited one, at the issue) or person.
+    """
+
+    __tablename__ = "credit_application"
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    credit_id: Mapped[UUID] = mapped_column(ForeignKey("receivable.id"), index=True)
+    receivable_id: Mapped[UUID] = mapped_column(ForeignKey("receivable.id"), index=True)
+    amount_minor: Mapped[int]
+    applied_by: Mapped[str]
+    applied_at: Mapped[datetime]
+
+
+class RefundRow(TenantBase):
+    """Money paid back to a customer for a credit note. ``ref`` is our bank's; the same one is the same refund.
+
+    Insert-only by grants.
+    """
+
+    __tablename__ = "refund"
+    __table_args__ = (UniqueConstraint("ref"), CheckConstraint("amount_minor > 0", name="amount"))
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    ref: Mapped[str]
+    credit_id: Mapped[UUID] = mapped_column(ForeignKey("receivable.id"), index=True)
+    amount_minor: Mapped[int]
+    paid_on: Mapped[date]
+    made_by: Mapped[str]
+    made_at: Mapped[datetime]
