@@ -1279,3 +1279,69 @@ ALTER TABLE invoice ADD COLUMN replaces_invoice_id UUID;
 CREATE INDEX ix_invoice_credits ON invoice (credits_invoice_id) WHERE credits_invoice_id IS NOT NULL;
 
 UPDATE alembic_version SET version_num='0014' WHERE alembic_version.version_num = '0013';
+
+-- Running upgrade 0014 -> 0015
+
+CREATE TABLE cap_notice (
+    contract_id UUID NOT NULL, 
+    cap TEXT NOT NULL, 
+    percent BIGINT NOT NULL, 
+    limit_minor BIGINT NOT NULL, 
+    told_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    CONSTRAINT pk_cap_notice PRIMARY KEY (contract_id, cap, percent, limit_minor)
+);
+
+CREATE TABLE item_adjustment (
+    id UUID NOT NULL, 
+    item_id UUID NOT NULL, 
+    standard_minor BIGINT NOT NULL, 
+    amount_minor BIGINT NOT NULL, 
+    currency TEXT NOT NULL, 
+    reason_code TEXT NOT NULL, 
+    text TEXT NOT NULL, 
+    withdrawn BOOLEAN NOT NULL, 
+    person_id UUID, 
+    person_email TEXT, 
+    actor_name TEXT NOT NULL, 
+    made_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    CONSTRAINT pk_item_adjustment PRIMARY KEY (id), 
+    CONSTRAINT fk_item_adjustment_item_id FOREIGN KEY(item_id) REFERENCES billable_item (id)
+);
+
+CREATE INDEX ix_item_adjustment_item_id ON item_adjustment (item_id);
+
+ALTER TABLE billable_item ADD COLUMN worked NUMERIC;
+
+ALTER TABLE billable_item ADD COLUMN standard_minor BIGINT;
+
+ALTER TABLE billable_item ADD COLUMN adjusted_by TEXT DEFAULT '' NOT NULL;
+
+ALTER TABLE billable_item ADD COLUMN adjustment_id UUID;
+
+ALTER TABLE billable_item ADD COLUMN caps TEXT[];
+
+ALTER TABLE contract ADD COLUMN ended_on DATE;
+
+ALTER TABLE contract ADD COLUMN time_terms JSONB;
+
+ALTER TABLE contract ADD COLUMN expense_terms JSONB;
+
+ALTER TABLE expense ADD COLUMN tax_amount NUMERIC;
+
+ALTER TABLE expense ADD COLUMN distance NUMERIC;
+
+ALTER TABLE expense ADD COLUMN distance_unit TEXT DEFAULT 'km' NOT NULL;
+
+ALTER TABLE expense ADD COLUMN per_diem_country TEXT;
+
+ALTER TABLE expense ADD COLUMN day_fraction NUMERIC DEFAULT '1' NOT NULL;
+
+ALTER TABLE invoice_line ADD COLUMN standard_minor BIGINT;
+
+ALTER TABLE invoice_line ADD COLUMN adjusted_by TEXT DEFAULT '' NOT NULL;
+
+ALTER TABLE time_entry ADD COLUMN work_kind TEXT DEFAULT '' NOT NULL;
+
+ALTER TABLE time_entry ADD COLUMN corrects_id UUID;
+
+UPDATE alembic_version SET version_num='0015' WHERE alembic_version.version_num = '0014';

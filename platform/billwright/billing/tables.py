@@ -56,6 +56,45 @@ class BillableItemRow(TenantBase):
     rebill_of: Mapped[UUID | None]
     """The invoice that was credited so that this is billed anew, in a draft of its own."""
 
+    worked: Mapped[Decimal | None]
+    """The source's quantity, where another one is billed."""
+    standard_minor: Mapped[int | None]
+    """The price before write-downs and write-ups, where there are any; ``adjusted_by`` says whose: ``cap:NAME``,
+    ``person:REASON`` or both, parted by a space."""
+    adjusted_by: Mapped[str] = mapped_column(server_default="")
+    adjustment_id: Mapped[UUID | None]
+    caps: Mapped[list[str] | None]
+    """The caps that count it."""
+
+
+class ItemAdjustmentRow(TenantBase):
+    """A person's write-down or write-up of a billable item. Append-only: the newest of an item holds, ``withdrawn`` ends it."""
+
+    __tablename__ = "item_adjustment"
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    item_id: Mapped[UUID] = mapped_column(ForeignKey("billable_item.id"), index=True)
+    standard_minor: Mapped[int]
+    amount_minor: Mapped[int]
+    currency: Mapped[str]
+    reason_code: Mapped[str]
+    text: Mapped[str]
+    withdrawn: Mapped[bool]
+    person_id: Mapped[UUID | None]
+    person_email: Mapped[str | None]
+    actor_name: Mapped[str]
+    made_at: Mapped[datetime]
+
+
+class CapNoticeRow(TenantBase):
+    """That a contract's cap reached ``percent`` of ``limit_minor`` was told; once for each."""
+
+    __tablename__ = "cap_notice"
+    contract_id: Mapped[UUID] = mapped_column(primary_key=True)
+    cap: Mapped[str] = mapped_column(primary_key=True)
+    percent: Mapped[int] = mapped_column(primary_key=True)
+    limit_minor: Mapped[int] = mapped_column(primary_key=True)
+    told_at: Mapped[datetime]
+
 
 class InvoiceRow(TenantBase):
     """An invoice from draft on. ``phase`` is what people see, ``detail`` what is going on. Drafts have no number.
@@ -128,6 +167,9 @@ class InvoiceLineRow(TenantBase):
     service_from: Mapped[date | None]
     service_to: Mapped[date | None]
     evidence_ids: Mapped[list[UUID]]
+    standard_minor: Mapped[int | None]
+    """Quantity times price, where the line bills another amount; ``adjusted_by`` as on the item."""
+    adjusted_by: Mapped[str] = mapped_column(server_default="")
 
 
 class AllocationRow(TenantBase):

@@ -94,6 +94,9 @@ class ContractRow(Sourced, TenantBase):
     acceptance_settles_after_days: Mapped[int]
     clauses: Mapped[list[Any]]
     status: Mapped[str]
+    ended_on: Mapped[date | None]
+    time_terms: Mapped[dict[str, Any] | None]
+    expense_terms: Mapped[dict[str, Any] | None]
 
 
 class ContractVersionRow(TenantBase):
@@ -173,7 +176,8 @@ class EvidenceRow(Sourced, TenantBase):
 
 
 class RateCardRow(Sourced, TenantBase):
-    """``rates`` is a list of ``{id, role, person_email, hourly, effective_from}``."""
+    """``rates`` is a list of ``{id, role, person_email, hourly, effective_from}``, and where they say more than that of
+    ``unit`` (``DAY``; ``hourly`` is the price of one then), ``work_kind``, ``project_id`` and ``currency``."""
 
     __tablename__ = "rate_card"
     contract_id: Mapped[UUID] = mapped_column(index=True)
@@ -195,6 +199,8 @@ class TimeEntryRow(Sourced, TenantBase):
     approved_by: Mapped[str]
     approved_at: Mapped[datetime | None]
     change_order_id: Mapped[UUID | None]
+    work_kind: Mapped[str] = mapped_column(server_default="")
+    corrects_id: Mapped[UUID | None]
 
 
 class ExpenseRow(Sourced, TenantBase):
@@ -210,6 +216,11 @@ class ExpenseRow(Sourced, TenantBase):
     status: Mapped[str]
     approved_by: Mapped[str]
     receipt_uri: Mapped[str]
+    tax_amount: Mapped[Decimal | None]
+    distance: Mapped[Decimal | None]
+    distance_unit: Mapped[str] = mapped_column(server_default="km")
+    per_diem_country: Mapped[str | None]
+    day_fraction: Mapped[Decimal] = mapped_column(server_default="1")
 
 
 class SignalRow(Sourced, TenantBase):

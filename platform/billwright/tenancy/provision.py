@@ -20,6 +20,7 @@ APPEND_ONLY: Final = frozenset(
         "external_reference", "invoice_event", "payment_application", "reminder", "webhook_attempt",
         "message_correction", "correction_decision", "rate_file", "rate_day", "journal_export", "journal_export_entry",
         "credit_note", "credit_application", "refund",
+        "item_adjustment", "cap_notice",
     }
 )  # fmt: skip
 DELETABLE: Final = frozenset({"invoice_line", "allocation", "contributor", "saved_view"})
