@@ -78,6 +78,22 @@ class TaxContent(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""
 
 
+class Preceding(msgspec.Struct, frozen=True, kw_only=True):
+    """An earlier invoice that this document is about (EN 16931 BG-3)."""
+
+    invoice_id: str
+    number: str
+    issued_on: date
+
+
+class CreditContent(msgspec.Struct, frozen=True, kw_only=True):
+    """What a credit note credits and why. ``reason`` is text for the customer; ``reason_code`` one of ours."""
+
+    preceding: Preceding
+    reason_code: str
+    reason: str
+
+
 class InvoiceContent(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that is frozen when the invoice is issued. The number is not part of it: it is taken afterwards."""
 
@@ -102,6 +118,10 @@ class InvoiceContent(msgspec.Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...]
     template_set: str
     template_version: str
+    credit: CreditContent | None = None
+    """Of a credit note, whose quantities, net, tax and gross amounts are negative and unit prices positive."""
+    replaces: Preceding | None = None
+    """Of an invoice that bills anew what was credited."""
 
     def sha256(self) -> str:
         """The content hash: 64 hex digits over the canonical JSON."""
