@@ -9,6 +9,7 @@ from decimal import Decimal
 
 import msgspec
 
+from billwright.extension.einvoicing import CustomerEinvoice, SellerEinvoice
 from billwright.kernel.canonical_json import sha256_hex
 
 
@@ -78,6 +79,13 @@ class TaxContent(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""
 
 
+class EinvoiceContent(msgspec.Struct, frozen=True, kw_only=True):
+    """What customer and legal entity said of e-invoices when the invoice was issued."""
+
+    buyer: CustomerEinvoice | None = None
+    seller: SellerEinvoice | None = None
+
+
 class Preceding(msgspec.Struct, frozen=True, kw_only=True):
     """An earlier invoice that this document is about (EN 16931 BG-3)."""
 
@@ -122,6 +130,7 @@ class InvoiceContent(msgspec.Struct, frozen=True, kw_only=True):
     """Of a credit note, whose quantities, net, tax and gross amounts are negative and unit prices positive."""
     replaces: Preceding | None = None
     """Of an invoice that bills anew what was credited."""
+    einvoice: EinvoiceContent | None = None
 
     def sha256(self) -> str:
         """The content hash: 64 hex digits over the canonical JSON."""
