@@ -1345,3 +1345,205 @@ ALTER TABLE time_entry ADD COLUMN work_kind TEXT DEFAULT '' NOT NULL;
 ALTER TABLE time_entry ADD COLUMN corrects_id UUID;
 
 UPDATE alembic_version SET version_num='0015' WHERE alembic_version.version_num = '0014';
+
+-- Running upgrade 0015 -> 0016
+
+CREATE TABLE billing_schedule (
+    contract_id UUID NOT NULL, 
+    number TEXT NOT NULL, 
+    name TEXT NOT NULL, 
+    clause TEXT NOT NULL, 
+    service_line TEXT NOT NULL, 
+    change_order_id UUID, 
+    terms JSONB NOT NULL, 
+    id UUID NOT NULL, 
+    ref TEXT NOT NULL, 
+    message_id UUID, 
+    source_time TIMESTAMP WITH TIME ZONE NOT NULL, 
+    source_sequence BIGINT, 
+    source_key TEXT DEFAULT '' NOT NULL, 
+    made_by UUID, 
+    earlier_makers UUID[] DEFAULT '{}' NOT NULL, 
+    updated_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    CONSTRAINT pk_billing_schedule PRIMARY KEY (id)
+);
+
+CREATE INDEX ix_billing_schedule_contract_id ON billing_schedule (contract_id);
+
+CREATE TABLE usage_record (
+    contract_id UUID NOT NULL, 
+    schedule_id UUID NOT NULL, 
+    schedule_ref TEXT NOT NULL, 
+    used_on DATE NOT NULL, 
+    quantity NUMERIC NOT NULL, 
+    note TEXT NOT NULL, 
+    status TEXT NOT NULL, 
+    approved_by TEXT NOT NULL, 
+    id UUID NOT NULL, 
+    ref TEXT NOT NULL, 
+    message_id UUID, 
+    source_time TIMESTAMP WITH TIME ZONE NOT NULL, 
+    source_sequence BIGINT, 
+    source_key TEXT DEFAULT '' NOT NULL, 
+    made_by UUID, 
+    earlier_makers UUID[] DEFAULT '{}' NOT NULL, 
+    updated_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    CONSTRAINT pk_usage_record PRIMARY KEY (id)
+);
+
+CREATE INDEX ix_usage_record_contract_id ON usage_record (contract_id);
+
+CREATE TABLE progress_report (
+    contract_id UUID NOT NULL, 
+    schedule_id UUID NOT NULL, 
+    schedule_ref TEXT NOT NULL, 
+    number TEXT NOT NULL, 
+    as_of DATE NOT NULL, 
+    items JSONB NOT NULL, 
+    status TEXT NOT NULL, 
+    approved_by TEXT NOT NULL, 
+    id UUID NOT NULL, 
+    ref TEXT NOT NULL, 
+    message_id UUID, 
+    source_time TIMESTAMP WITH TIME ZONE NOT NULL, 
+    source_sequence BIGINT, 
+    source_key TEXT DEFAULT '' NOT NULL, 
+    made_by UUID, 
+    earlier_makers UUID[] DEFAULT '{}' NOT NULL, 
+    updated_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    CONSTRAINT pk_progress_report PRIMARY KEY (id)
+);
+
+CREATE INDEX ix_progress_report_contract_id ON progress_report (contract_id);
+
+ALTER TABLE milestone ADD COLUMN depends_on_ids UUID[] DEFAULT '{}' NOT NULL;
+
+ALTER TABLE milestone ADD COLUMN draw_down_percent NUMERIC;
+
+ALTER TABLE milestone ADD COLUMN service_line TEXT DEFAULT '' NOT NULL;
+
+ALTER TABLE acceptance ADD COLUMN accepted_percent NUMERIC;
+
+ALTER TABLE billable_item ADD COLUMN follows TEXT;
+
+ALTER TABLE billable_item ADD COLUMN service_line TEXT DEFAULT '' NOT NULL;
+
+ALTER TABLE invoice_line ADD COLUMN service_line TEXT DEFAULT '' NOT NULL;
+
+UPDATE alembic_version SET version_num='0016' WHERE alembic_version.version_num = '0015';
+
+-- Running upgrade 0016 -> 0017
+
+ALTER TABLE contract ADD COLUMN holdback JSONB;
+
+ALTER TABLE contract ADD COLUMN billing_policy JSONB;
+
+ALTER TABLE contract ADD COLUMN bill_to JSONB;
+
+ALTER TABLE contract ADD COLUMN bill_to_ids UUID[] DEFAULT '{}' NOT NULL;
+
+ALTER TABLE project ADD COLUMN cost_centre TEXT DEFAULT '' NOT NULL;
+
+ALTER TABLE billable_item ADD COLUMN share_of TEXT DEFAULT '' NOT NULL;
+
+ALTER TABLE invoice ADD COLUMN holdback JSONB;
+
+ALTER TABLE receivable ADD COLUMN retained_minor BIGINT DEFAULT '0' NOT NULL;
+
+CREATE TABLE holdback_balance (
+    id UUID NOT NULL, 
+    contract_id UUID NOT NULL, 
+    legal_entity_id UUID NOT NULL, 
+    currency TEXT NOT NULL, 
+    mode TEXT NOT NULL, 
+    billed_minor BIGINT DEFAULT '0' NOT NULL, 
+    withheld_minor BIGINT DEFAULT '0' NOT NULL, 
+    released_minor BIGINT DEFAULT '0' NOT NULL, 
+    outstanding_minor BIGINT DEFAULT '0' NOT NULL, 
+    closed_at TIMESTAMP WITH TIME ZONE, 
+    CONSTRAINT pk_holdback_balance PRIMARY KEY (id), 
+    CONSTRAINT ck_holdback_balance_sums CHECK (withheld_minor = released_minor + outstanding_minor), 
+    CONSTRAINT ck_holdback_balance_signs CHECK (released_minor >= 0 AND outstanding_minor >= 0), 
+    CONSTRAINT uq_holdback_balance_contract_id_legal_entity_id_currency_mode UNIQUE (contract_id, legal_entity_id, currency, mode)
+);
+
+CREATE TABLE holdback_entry (
+    id UUID NOT NULL, 
+    balance_id UUID NOT NULL, 
+    invoice_id UUID NOT NULL, 
+    kind TEXT NOT NULL, 
+    amount_minor BIGINT NOT NULL, 
+    base_minor BIGINT NOT NULL, 
+    release TEXT NOT NULL, 
+    due_on DATE, 
+    credit_invoice_id UUID, 
+    at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    CONSTRAINT pk_holdback_entry PRIMARY KEY (id), 
+    CONSTRAINT ck_holdback_entry_amount CHECK (amount_minor > 0), 
+    CONSTRAINT fk_holdback_entry_balance_id_holdback_balance FOREIGN KEY(balance_id) REFERENCES holdback_balance (id)
+);
+
+CREATE INDEX ix_holdback_entry_balance_id ON holdback_entry (balance_id);
+
+CREATE INDEX ix_holdback_entry_invoice_id ON holdback_entry (invoice_id);
+
+UPDATE alembic_version SET version_num='0017' WHERE alembic_version.version_num = '0016';
+
+-- Running upgrade 0017 -> 0018
+
+CREATE TABLE einvoice_check (
+    invoice_id UUID NOT NULL, 
+    basis_sha256 TEXT NOT NULL, 
+    format TEXT NOT NULL, 
+    failed BOOLEAN NOT NULL, 
+    findings JSONB NOT NULL, 
+    rule_sets JSONB NOT NULL, 
+    checked_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    CONSTRAINT pk_einvoice_check PRIMARY KEY (invoice_id)
+);
+
+ALTER TABLE customer ADD COLUMN einvoice JSONB;
+
+UPDATE alembic_version SET version_num='0018' WHERE alembic_version.version_num = '0017';
+
+-- Running upgrade 0018 -> 0019
+
+CREATE TABLE vat_check (
+    id UUID NOT NULL, 
+    tax_id TEXT NOT NULL, 
+    customer_id UUID NOT NULL, 
+    connection TEXT NOT NULL, 
+    asked_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    answer TEXT NOT NULL, 
+    registered_name TEXT NOT NULL, 
+    registered_address TEXT NOT NULL, 
+    consultation TEXT NOT NULL, 
+    requester TEXT NOT NULL, 
+    CONSTRAINT pk_vat_check PRIMARY KEY (id)
+);
+
+CREATE INDEX ix_vat_check_tax_id ON vat_check (tax_id, asked_at);
+
+CREATE TABLE vat_standing (
+    tax_id TEXT NOT NULL, 
+    answer TEXT NOT NULL, 
+    check_id UUID NOT NULL, 
+    asked_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    CONSTRAINT pk_vat_standing PRIMARY KEY (tax_id)
+);
+
+ALTER TABLE customer ADD COLUMN tax JSONB;
+
+ALTER TABLE invoice ADD COLUMN tax_problems JSONB DEFAULT '[]' NOT NULL;
+
+ALTER TABLE invoice_line ADD COLUMN tax_exemption_code TEXT DEFAULT '' NOT NULL;
+
+ALTER TABLE invoice_line ADD COLUMN tax_reason_key TEXT DEFAULT '' NOT NULL;
+
+ALTER TABLE invoice_line ADD COLUMN tax_rule TEXT DEFAULT '' NOT NULL;
+
+ALTER TABLE invoice_line ADD COLUMN tax_components JSONB DEFAULT '[]' NOT NULL;
+
+ALTER TABLE invoice_line ADD COLUMN tax_evidence JSONB DEFAULT '{}' NOT NULL;
+
+UPDATE alembic_version SET version_num='0019' WHERE alembic_version.version_num = '0018';

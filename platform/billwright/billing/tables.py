@@ -49,6 +49,8 @@ class BillableItemRow(TenantBase):
     proposal_sha256: Mapped[str]
     waiting_since: Mapped[datetime | None]
     updated_at: Mapped[datetime]
+    share_of: Mapped[str] = mapped_column(server_default="")
+    """The transaction key of the whole, where several customers share its bill."""
     kept_quantity: Mapped[Decimal] = mapped_column(server_default="0")
     kept_minor: Mapped[int] = mapped_column(server_default="0")
     written_off_quantity: Mapped[Decimal] = mapped_column(server_default="0")
@@ -141,6 +143,10 @@ class InvoiceRow(TenantBase):
     credits_invoice_id: Mapped[UUID | None]
     """Of a credit note: the invoice that it credits."""
     replaces_invoice_id: Mapped[UUID | None]
+    tax_problems: Mapped[list[Any]] = mapped_column(server_default="[]")
+    """Why the tax of this draft is not certain: ``{code, facts}`` (``billing/tax/problems.py``)."""
+    holdback: Mapped[list[Any] | None]
+    """What is withheld and released, per contract (``billing/holdback_drafts.py``); none where nothing is."""
     """Of an invoice that bills anew what was credited: the invoice that it replaces."""
 
 
@@ -249,3 +255,50 @@ class InvoiceEventRow(TenantBase):
     text: Mapped[str]
     actor_name: Mapped[str]
     facts: Mapped[dict[str, Any]]
+class HoldbackBalanceRow(TenantBase):
+    """What is withheld of a contract, less reversals, and what of that is released. Locked by whoever changes either.
+
+    ``mode`` ``line``: net amounts that lines took off and will bill; ``receivable``: parts of receivables. ``billed_minor``
+    is the net work that was issued so far; ``closed_at`` when the last release came.
+    """
+
+    __tablename__ = "holdback_balance"
+    __table_args__ = (
+        UniqueConstraint("contract_id", "legal_entity_id", "currency", "mode"),
+        CheckConstraint("withheld_minor = released_minor + outstanding_minor", name="sums"),
+        CheckConstraint("released_minor >= 0 AND outstanding_minor >= 0", name="signs"),
+    )
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    contract_id: Mapped[UUID]
+    legal_entity_id: Mapped[UUID]
+    currency: Mapped[str]
+    mode: Mapped[str]
+    billed_minor: Mapped[int] = mapped_column(server_default="0")
+    withheld_minor: Mapped[int] = mapped_column(server_default="0")
+    released_minor: Mapped[int] = mapped_column(server_default="0")
+    outstanding_minor: Mapped[int] = mapped_column(server_default="0")
+    closed_at: Mapped[datetime | None]
+
+
+class HoldbackEntryRow(TenantBase):
+    """One movement of a balance; never changed. ``kind``: withheld, released, or either one ``_reversed`` by a credit note.
+
+    ``invoice_id`` is the invoice of which it is withheld, or that bills the release. Of a retained receivable the released
+    part is due on ``due_on``.
+    """
+
+    __tablename__ = "holdback_entry"
+    __table_args__ = (CheckConstraint("amount_minor > 0", name="amount"),)
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    balance_id: Mapped[UUID] = mapped_column(ForeignKey("holdback_balance.id"), index=True)
+    invoice_id: Mapped[UUID] = mapped_column(index=True)
+    kind: Mapped[str]
+    amount_minor: Mapped[int]
+    base_minor: Mapped[int]
+    """Of what is withheld: the net work that it is withheld of, here or of the credit note."""
+    release: Mapped[str]
+    due_on: Mapped[date | None]
+    credit_invoice_id: Mapped[UUID | None]
+    at: Mapped[datetime]
+
+

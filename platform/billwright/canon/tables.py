@@ -74,6 +74,7 @@ class ProjectRow(Sourced, TenantBase):
 
 
 class ContractRow(Sourced, TenantBase):
+    cost_centre: Mapped[str] = mapped_column(server_default="")
     __tablename__ = "contract"
     number: Mapped[str]
     title: Mapped[str]
@@ -100,6 +101,10 @@ class ContractRow(Sourced, TenantBase):
 
 
 class ContractVersionRow(TenantBase):
+    holdback: Mapped[dict[str, Any] | None]
+    billing_policy: Mapped[dict[str, Any] | None]
+    bill_to: Mapped[list[Any] | None]
+    bill_to_ids: Mapped[list[UUID]] = mapped_column(server_default="{}")
     """Append-only: version 1 comes with the contract, each signed change order makes one.
 
     ``value``, ``currency`` and ``effective_at`` are as they were when the version was made; what holds now is read from

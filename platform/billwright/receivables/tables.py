@@ -39,6 +39,8 @@ class ReceivableRow(TenantBase):
     settled_at: Mapped[datetime | None]
     number_key: Mapped[str | None]
     base_minor: Mapped[int | None]
+    retained_minor: Mapped[int] = mapped_column(server_default="0")
+    """Holdback in it at the issue: due only as it is released (``holdback_entry``)."""
 
 
 class JournalEntryRow(TenantBase):

@@ -21,6 +21,7 @@ APPEND_ONLY: Final = frozenset(
         "message_correction", "correction_decision", "rate_file", "rate_day", "journal_export", "journal_export_entry",
         "credit_note", "credit_application", "refund",
         "item_adjustment", "cap_notice",
+        "holdback_entry", "vat_check",
     }
 )  # fmt: skip
 DELETABLE: Final = frozenset({"invoice_line", "allocation", "contributor", "saved_view"})
