@@ -25,4 +25,5 @@ def tenant_metadata() -> MetaData:
 def _import_tables() -> None:
     for room in ROOMS:
         import_module(f"billwright.{room}.tables")
+    import_module("billwright.billing.tax.tables")
     import_module("billwright.delivery.webhooks.tables")

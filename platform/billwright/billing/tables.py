@@ -57,6 +57,9 @@ class BillableItemRow(TenantBase):
     written_off_minor: Mapped[int] = mapped_column(server_default="0")
     rebill_of: Mapped[UUID | None]
     """The invoice that was credited so that this is billed anew, in a draft of its own."""
+    follows: Mapped[str | None]
+    """Transaction key of the item that this one settles: both belong on one draft."""
+    service_line: Mapped[str] = mapped_column(server_default="")
 
     worked: Mapped[Decimal | None]
     """The source's quantity, where another one is billed."""
@@ -140,13 +143,13 @@ class InvoiceRow(TenantBase):
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
     phase_since: Mapped[datetime]
-    credits_invoice_id: Mapped[UUID | None]
-    """Of a credit note: the invoice that it credits."""
-    replaces_invoice_id: Mapped[UUID | None]
     tax_problems: Mapped[list[Any]] = mapped_column(server_default="[]")
     """Why the tax of this draft is not certain: ``{code, facts}`` (``billing/tax/problems.py``)."""
     holdback: Mapped[list[Any] | None]
     """What is withheld and released, per contract (``billing/holdback_drafts.py``); none where nothing is."""
+    credits_invoice_id: Mapped[UUID | None]
+    """Of a credit note: the invoice that it credits."""
+    replaces_invoice_id: Mapped[UUID | None]
     """Of an invoice that bills anew what was credited: the invoice that it replaces."""
 
 
@@ -173,6 +176,14 @@ class InvoiceLineRow(TenantBase):
     service_from: Mapped[date | None]
     service_to: Mapped[date | None]
     evidence_ids: Mapped[list[UUID]]
+    tax_exemption_code: Mapped[str] = mapped_column(server_default="")
+    tax_reason_key: Mapped[str] = mapped_column(server_default="")
+    tax_rule: Mapped[str] = mapped_column(server_default="")
+    tax_components: Mapped[list[Any]] = mapped_column(server_default="[]")
+    """Several taxes on one base: ``{name, rate_ppm}``; empty where one rate says all."""
+    tax_evidence: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
+    """What decided the tax: source, day of supply, rate, facts of both parties (``billing/tax``)."""
+    service_line: Mapped[str] = mapped_column(server_default="")
     standard_minor: Mapped[int | None]
     """Quantity times price, where the line bills another amount; ``adjusted_by`` as on the item."""
     adjusted_by: Mapped[str] = mapped_column(server_default="")
@@ -244,17 +255,6 @@ class ContributorRow(TenantBase):
     why: Mapped[str]
 
 
-class InvoiceEventRow(TenantBase):
-    """The invoice's time line: what happened, in words."""
-
-    __tablename__ = "invoice_event"
-    id: Mapped[UUID] = mapped_column(primary_key=True)
-    invoice_id: Mapped[UUID] = mapped_column(index=True)
-    at: Mapped[datetime]
-    event: Mapped[str]
-    text: Mapped[str]
-    actor_name: Mapped[str]
-    facts: Mapped[dict[str, Any]]
 class HoldbackBalanceRow(TenantBase):
     """What is withheld of a contract, less reversals, and what of that is released. Locked by whoever changes either.
 
@@ -302,3 +302,14 @@ class HoldbackEntryRow(TenantBase):
     at: Mapped[datetime]
 
 
+class InvoiceEventRow(TenantBase):
+    """The invoice's time line: what happened, in words."""
+
+    __tablename__ = "invoice_event"
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    invoice_id: Mapped[UUID] = mapped_column(index=True)
+    at: Mapped[datetime]
+    event: Mapped[str]
+    text: Mapped[str]
+    actor_name: Mapped[str]
+    facts: Mapped[dict[str, Any]]

@@ -63,6 +63,9 @@ class CustomerRow(Sourced, TenantBase):
     po_required: Mapped[bool]
     payment_terms_days: Mapped[int | None]
     tax_category: Mapped[str | None]
+    tax: Mapped[dict[str, Any] | None]
+    """What decides its tax beside country and VAT id (``extension/terms_tax.py``)."""
+    einvoice: Mapped[dict[str, Any] | None]
 
 
 class ProjectRow(Sourced, TenantBase):
@@ -71,10 +74,10 @@ class ProjectRow(Sourced, TenantBase):
     code: Mapped[str]
     customer_id: Mapped[UUID]
     manager_email: Mapped[str | None]
+    cost_centre: Mapped[str] = mapped_column(server_default="")
 
 
 class ContractRow(Sourced, TenantBase):
-    cost_centre: Mapped[str] = mapped_column(server_default="")
     __tablename__ = "contract"
     number: Mapped[str]
     title: Mapped[str]
@@ -98,13 +101,13 @@ class ContractRow(Sourced, TenantBase):
     ended_on: Mapped[date | None]
     time_terms: Mapped[dict[str, Any] | None]
     expense_terms: Mapped[dict[str, Any] | None]
-
-
-class ContractVersionRow(TenantBase):
     holdback: Mapped[dict[str, Any] | None]
     billing_policy: Mapped[dict[str, Any] | None]
     bill_to: Mapped[list[Any] | None]
     bill_to_ids: Mapped[list[UUID]] = mapped_column(server_default="{}")
+
+
+class ContractVersionRow(TenantBase):
     """Append-only: version 1 comes with the contract, each signed change order makes one.
 
     ``value``, ``currency`` and ``effective_at`` are as they were when the version was made; what holds now is read from
@@ -152,6 +155,9 @@ class MilestoneRow(Sourced, TenantBase):
     clause: Mapped[str]
     change_order_id: Mapped[UUID | None]
     removed: Mapped[bool]
+    depends_on_ids: Mapped[list[UUID]] = mapped_column(server_default="{}")
+    draw_down_percent: Mapped[Decimal | None]
+    service_line: Mapped[str] = mapped_column(server_default="")
 
 
 class AcceptanceRow(Sourced, TenantBase):
@@ -166,6 +172,7 @@ class AcceptanceRow(Sourced, TenantBase):
     decided_by: Mapped[str]
     note: Mapped[str]
     items: Mapped[list[Any]]
+    accepted_percent: Mapped[Decimal | None]
 
 
 class EvidenceRow(Sourced, TenantBase):
@@ -259,3 +266,42 @@ class RateDayRow(TenantBase):
     on: Mapped[date] = mapped_column(primary_key=True)
     per_euro: Mapped[dict[str, Any]]
     file_id: Mapped[UUID]
+
+
+class BillingScheduleRow(Sourced, TenantBase):
+    """What a contract bills by period, meter or progress; ``terms`` as ``extension/schedules.py`` has them."""
+
+    __tablename__ = "billing_schedule"
+    contract_id: Mapped[UUID] = mapped_column(index=True)
+    number: Mapped[str]
+    name: Mapped[str]
+    clause: Mapped[str]
+    service_line: Mapped[str]
+    change_order_id: Mapped[UUID | None]
+    terms: Mapped[dict[str, Any]]
+
+
+class UsageRecordRow(Sourced, TenantBase):
+    __tablename__ = "usage_record"
+    contract_id: Mapped[UUID] = mapped_column(index=True)
+    schedule_id: Mapped[UUID]
+    schedule_ref: Mapped[str]
+    used_on: Mapped[date]
+    quantity: Mapped[Decimal]
+    note: Mapped[str]
+    status: Mapped[str]
+    approved_by: Mapped[str]
+
+
+class ProgressReportRow(Sourced, TenantBase):
+    """``items`` is a list of ``{number, percent | quantity}``, in all up to ``as_of``."""
+
+    __tablename__ = "progress_report"
+    contract_id: Mapped[UUID] = mapped_column(index=True)
+    schedule_id: Mapped[UUID]
+    schedule_ref: Mapped[str]
+    number: Mapped[str]
+    as_of: Mapped[date]
+    items: Mapped[list[Any]]
+    status: Mapped[str]
+    approved_by: Mapped[str]
