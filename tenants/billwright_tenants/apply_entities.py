@@ -61,6 +61,8 @@ def _row(entity: LegalEntity, *, default: bool) -> dict[str, Any]:
     if entity.calendar is not None:
         profile["calendar"] = msgspec.to_builtins(entity.calendar)
     columns = {"name": entity.name, "country": entity.country, "currency": entity.currency}
+    if entity.einvoice is not None:
+        profile["einvoice"] = msgspec.to_builtins(entity.einvoice)
     return {"code": entity.code, **columns, "time_zone": entity.time_zone, "profile": profile}
 
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, Struct, field
 
 from billwright.canon.business_time import Calendar
+from billwright.extension.einvoicing import SellerEinvoice
 from billwright.kernel.brand import Brand
 from billwright.tenancy.configuration import (
     ApprovalRule,
@@ -97,6 +98,8 @@ class LegalEntity(Part, frozen=True, kw_only=True):
     phone: Line = ""
     bank: Bank | tuple[Bank, ...] | None = None
     standard_tax_rate: Percent = Decimal(0)
+    einvoice: SellerEinvoice | None = None
+    """What its e-invoices say: the format of customers who state none, the electronic address, whom to ask."""
     accounts: Accounts | None = None
     calendar: Calendar | None = None
     """When it works; clocks of approvals and exceptions run only then. Left out: 9 to 17 on weekdays that are no holidays."""

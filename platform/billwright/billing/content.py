@@ -24,16 +24,20 @@ def content_hash(
     lines: Sequence[Sequence[object]],
     seller: object = None,
     orders: Iterable[tuple[UUID, str]] = (),
+    einvoice: Sequence[object] = (),
     version: int = VERSION,
 ) -> str:
     """Hash of all that an approver looks at: parties, terms, purchase orders, bank, every line with amount, tax and evidence.
 
     ``parties`` from ``parties_content``, ``seller`` from ``seller_content``, ``lines`` from ``line_content`` or
     ``stored_line_content``, in their order. ``orders`` are (contract, purchase order) of the lines. ``terms`` in days.
+    ``einvoice``: what customer and seller say of e-invoices; where neither says anything the hash is as it was before.
     """
     content = {"entity": entity, "customer": customer, "parties": parties, "terms": terms, "lines": lines}
     if version > 1:
         content |= {"seller": seller, "orders": sorted((str(contract), order) for contract, order in {*orders})}
+    if any(einvoice):
+        content["einvoice"] = list(einvoice)
     return sha256_hex(content)
 
 

@@ -97,6 +97,7 @@ def _locked(tx: Tx, invoice_ids: Sequence[UUID]) -> dict[UUID, AnyRow]:
             CustomerRow.tax_id,
             CustomerRow.tax_category,
             CustomerRow.address,
+            CustomerRow.einvoice,
             CustomerRow.payment_terms_days.label("customer_terms"),
             LegalEntityRow.name.label("entity_name"),
             LegalEntityRow.country,
@@ -334,6 +335,7 @@ def _digest(row: AnyRow, items: Sequence[AnyRow], lines: Sequence[PricedLine], t
         lines=[line_content(line) for line in lines],
         seller=seller_content(row.entity_name, row.profile, row.currency),
         orders=((item.BillableItemRow.contract_id, item.po_number) for item in items),
+        einvoice=(row.einvoice, row.profile.get("einvoice")),
     )
 
 

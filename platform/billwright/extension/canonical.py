@@ -12,6 +12,7 @@ from typing import Annotated, ClassVar, Literal
 import msgspec
 from msgspec import Meta, Struct
 
+from billwright.extension.einvoicing import CustomerEinvoice
 Ref = Annotated[str, Meta(min_length=1, max_length=200, description="The source's own key of the object")]
 Name = Annotated[str, Meta(min_length=1, max_length=300)]
 Text = Annotated[str, Meta(max_length=10_000)]
@@ -70,6 +71,7 @@ class Customer(Canonical, frozen=True, kw_only=True):
     po_required: bool = False
     payment_terms_days: Annotated[int, Meta(ge=0, le=365)] | None = None
     tax_category: Literal["S", "Z", "E", "AE", "K", "G", "O"] | None = None
+    einvoice: CustomerEinvoice | None = None
 
 
 class Project(Canonical, frozen=True, kw_only=True):

@@ -5,10 +5,12 @@ from datetime import date, timedelta
 from typing import Any, Final
 from uuid import UUID
 
+import msgspec
+
 from billwright.billing.content import bank_content
 from billwright.billing.tables import InvoiceLineRow, InvoiceRow
 from billwright.canon.tables import CustomerRow, LegalEntityRow
-from billwright.issuing.content import BankAccount, InvoiceContent, LineContent, Party, TaxContent
+from billwright.issuing.content import BankAccount, EinvoiceContent, InvoiceContent, LineContent, Party, TaxContent
 from billwright.issuing.queries import moment_to_date
 from billwright.kernel.ids import show
 from billwright.kernel.money import Money, tax_amount
@@ -58,7 +60,13 @@ def freeze(
         notes=tuple(documents.notes),
         template_set=documents.template_set,
         template_version=template_version(documents.template_set, documents.template_html),
+        einvoice=_einvoice(customer, entity),
     )
+
+
+def _einvoice(customer: CustomerRow, entity: LegalEntityRow) -> EinvoiceContent | None:
+    said = {"buyer": customer.einvoice, "seller": entity.profile.get("einvoice")}
+    return msgspec.convert(said, EinvoiceContent, strict=False) if any(said.values()) else None
 
 
 def seller_party(entity: LegalEntityRow) -> Party:

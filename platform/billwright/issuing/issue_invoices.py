@@ -131,6 +131,7 @@ def _as_approved(draft: AnyRow, rows: Sequence[AnyRow], default_terms: int) -> b
         lines=[stored_line_content(line, items[line.id], invoice.currency) for line in lines.values()],
         seller=seller_content(entity.name, entity.profile, invoice.currency),
         orders=((row.InvoiceLineRow.contract_id, row.po_number) for row in rows),
+        einvoice=(customer.einvoice, entity.profile.get("einvoice")),
     )
     return bool(digest == invoice.content_sha256)
 
