@@ -11,6 +11,7 @@ from billwright.kernel.brand import Brand
 from billwright.tenancy.configuration import (
     ApprovalRule,
     DocumentSettings,
+    LedgerSettings,
     PluginLimit,
     ReminderStep,
     RuleSetting,
@@ -147,6 +148,7 @@ class Blueprint(Part, frozen=True, kw_only=True):
     approvals: tuple[ApprovalRule, ...] = DEFAULTS.approvals
     reminders: tuple[ReminderStep, ...] = DEFAULTS.reminders
     settlement: tuple[Settlement, ...] = DEFAULTS.settlement
+    ledger: LedgerSettings = DEFAULTS.ledger
     documents: DocumentSettings = DEFAULTS.documents
     deliver_by_mail: bool = DEFAULTS.deliver_by_mail
     payment_terms_days: Annotated[int, Meta(ge=0, le=365)] = DEFAULTS.payment_terms_days
@@ -169,6 +171,7 @@ class Blueprint(Part, frozen=True, kw_only=True):
             approvals=self.approvals,
             reminders=self.reminders,
             settlement=self.settlement,
+            ledger=self.ledger,
             documents=self.documents,
             erp_connections=tuple(each.name for each in self.connections if each.erp and each.enabled),
             deliver_by_mail=self.deliver_by_mail,

@@ -11,6 +11,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, QueryParameter
 
 from billwright.canon import reads
+from billwright.canon.api_rates import ExchangeRateController
 from billwright.canon.schemas import (
     CustomerOut,
     ExpenseOut,
@@ -244,4 +245,5 @@ CONTROLLERS: Final[tuple[type[Controller], ...]] = (
     ProjectController,
     TimeEntryController,
     ExpenseController,
+    ExchangeRateController,
 )

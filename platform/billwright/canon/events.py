@@ -1,6 +1,7 @@
 """What canon says happened."""
 
 from dataclasses import dataclass
+from datetime import date
 from typing import ClassVar
 from uuid import UUID
 
@@ -33,3 +34,13 @@ class PaymentReceived(DomainEvent):
     customer_id: UUID | None
     milestone_ids: tuple[UUID, ...]
     message_id: UUID | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RatesLoaded(DomainEvent):
+    """Exchange rates of new days are known: what waited for one can be looked at again."""
+
+    name: ClassVar[str] = "rates.loaded"
+    source: str
+    first_on: date
+    last_on: date

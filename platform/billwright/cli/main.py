@@ -22,6 +22,7 @@ COMMANDS: Final = {
     "jobs": ("billwright.cli.jobs_command:command", "List dead jobs of a tenant, and try them again."),
     "messages": ("billwright.cli.messages_command:command", "List held messages of a tenant, and try them again."),
     "einvoice": ("billwright.cli.einvoice_command:command", "Check e-invoices; keep the rule sets for them."),
+    "rates": ("billwright.cli.rates_command:command", "Load exchange rates of a tenant."),
     "message-types": ("billwright.cli.message_types_command:command", "List the messages that can be sent."),
     "replay": ("billwright.cli.replay_command:command", "Map stored messages again; show what differs, then apply it."),
     "servers": ("billwright.cli.servers_command:command", "Run the embedded PostgreSQL and Redis until Ctrl-C."),

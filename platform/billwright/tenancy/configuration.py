@@ -77,6 +77,23 @@ class Settlement(Part, frozen=True, kw_only=True):
             raise ValueError(f"`rate` must be above 0, not {self.rate}")
 
 
+class LedgerSettings(Part, frozen=True, kw_only=True):
+    """How the books are kept.
+
+    ``rates`` names the source of exchange rates with which entries in other currencies are valued in the legal entity's own;
+    empty: they are not valued. A rate may be ``rate_days_max`` days old. ``write_off_alone``: up to this amount, in major
+    units of the receivable, one person may write off; above it another one decides.
+    """
+
+    rates: Annotated[str, Meta(max_length=40)] = ""
+    rate_days_max: Annotated[int, Meta(ge=0, le=31)] = 7
+    write_off_alone: Decimal = Decimal(0)
+
+    def __post_init__(self) -> None:
+        if not Decimal(self.write_off_alone).is_finite() or self.write_off_alone < 0:
+            raise ValueError(f"`write_off_alone` must be 0 or more, not {self.write_off_alone}")
+
+
 class DocumentSettings(Part, frozen=True, kw_only=True):
     template_set: Literal["classic", "modern"] = "classic"
     notes: tuple[str, ...] = ()
@@ -103,6 +120,7 @@ class TenantConfiguration(Part, frozen=True, kw_only=True):
         ReminderStep(days_after_due=30, tone="final"),
     )
     settlement: tuple[Settlement, ...] = ()
+    ledger: LedgerSettings = LedgerSettings()
     documents: DocumentSettings = DocumentSettings()
     erp_connections: tuple[Name, ...] = ()
     deliver_by_mail: bool = True

@@ -30,6 +30,7 @@ PARTS: Final = {
     "approvals": "Approval matrix",
     "reminders": "Reminder policy",
     "settlement": "Settlement rates",
+    "ledger": "Books, rates and write-offs",
     "documents": "Documents",
     "erp_connections": "Connections to post to",
     "deliver_by_mail": "Delivery by e-mail",
