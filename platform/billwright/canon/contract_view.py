@@ -8,9 +8,12 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from billwright.canon.caps import cap_views
+from billwright.canon.terms import SignedOrder, Terms, apply_orders, natural
+from billwright.extension.terms_expenses import read_expense_terms
+from billwright.extension.terms_time import read_time_terms
 from sqlalchemy import Row
 
-from billwright.canon.terms import SignedOrder, Terms, apply_orders, natural
 from billwright.extension.views import (
     ChangeOrderView,
     ContractView,
@@ -47,6 +50,8 @@ class Facts:
 def build_view(facts: Facts) -> ContractView:
     """The view of one contract; see ``ContractView`` for units and meaning."""
     contract = facts.contract
+    time_terms = read_time_terms(contract.time_terms) if contract else None
+    time_zone = (contract.time_zone if contract else None) or "UTC"
     versions = _versions(facts)
     first = versions.get(facts.id)
     return ContractView(
@@ -74,8 +79,12 @@ def build_view(facts: Facts) -> ContractView:
         time_entries=tuple(_time_entry(row) for row in sorted(facts.time_entries, key=lambda r: (r.worked_on, r.ref))),
         expenses=tuple(_expense(row) for row in sorted(facts.expenses, key=lambda r: (r.spent_on, r.ref))),
         now=facts.now,
-        time_zone=(contract.time_zone if contract else None) or "UTC",
+        time_zone=time_zone,
         settlement=facts.settlement,
+        ended_on=contract.ended_on if contract else None,
+        time_terms=time_terms,
+        expense_terms=read_expense_terms(contract.expense_terms) if contract else None,
+        caps=cap_views(time_terms, facts.change_orders, time_zone),
     )
 
 
@@ -240,8 +249,11 @@ def _rates(cards: Rows) -> tuple[RateView, ...]:
             role=rate["role"],
             person_email=rate["person_email"],
             hourly=Decimal(rate["hourly"]),
-            currency=card.currency,
+            currency=rate.get("currency") or card.currency,
             effective_from=date.fromisoformat(rate["effective_from"]),
+            unit=rate.get("unit", "HUR"),
+            work_kind=rate.get("work_kind", ""),
+            project_id=rate.get("project_id"),
         )
         for card in sorted(cards, key=lambda each: each.ref)
         for rate in card.rates
@@ -262,6 +274,9 @@ def _time_entry(row: Row[Any]) -> TimeEntryView:
         approved_by=row.approved_by,
         change_order_id=_text(row.change_order_id),
         message_id=_text(row.message_id),
+        project_id=_text(row.project_id),
+        work_kind=row.work_kind,
+        corrects_id=_text(row.corrects_id),
     )
 
 
@@ -278,6 +293,12 @@ def _expense(row: Row[Any]) -> ExpenseView:
         approved_by=row.approved_by,
         receipt_uri=row.receipt_uri,
         message_id=_text(row.message_id),
+        project_id=_text(row.project_id),
+        tax_amount=row.tax_amount,
+        distance=row.distance,
+        distance_unit=row.distance_unit,
+        per_diem_country=row.per_diem_country,
+        day_fraction=row.day_fraction,
     )
 
 

@@ -19,6 +19,9 @@ from billwright.canon.tables import (
     SignalRow,
     TimeEntryRow,
 )
+from billwright.canon.term_references import stored_time_terms, term_references
+from billwright.tenancy.base import TenantBase
+
 from billwright.extension.canonical import (
     Acceptance,
     Canonical,
@@ -34,7 +37,6 @@ from billwright.extension.canonical import (
     Signal,
     TimeEntry,
 )
-from billwright.tenancy.base import TenantBase
 
 Values = dict[str, Any]
 C = TypeVar("C", bound=Canonical)
@@ -79,6 +81,9 @@ def named(item: Canonical) -> list[Pair]:
         if ref is not None:
             pairs.append((kind, ref))
     pairs.extend(("milestone", ref) for ref in getattr(item, "milestones", ()))
+    pairs.extend(term_references(item))
+    if isinstance(item, TimeEntry) and item.corrects is not None:
+        pairs.append((TimeEntry.kind, item.corrects))
     return pairs
 
 
@@ -134,7 +139,9 @@ def _contract(item: Contract, ids: Ids) -> Values:
     return _plain(
         item, "number", "title", "legal_entity", "signed_on", "currency", "value", "value_raw", "billing", "grouping",
         "acceptance_required", "payment_terms_days", "acceptance_settles_after_days", "clauses", "status",
+        "ended_on", "expense_terms",
     ) | {
+        "time_terms": stored_time_terms(item.time_terms, ids.maybe),
         "customer_id": ids.one("customer", item.customer),
         "project_id": ids.maybe("project", item.project),
         "po_number": order.number if order else "",
@@ -179,15 +186,26 @@ def _rate_card(item: RateCard, ids: Ids) -> Values:
     card_id = ids.one("rate_card", item.ref)
     rates = []
     for rate in item.rates:
-        hourly = format(rate.hourly.normalize(), "f")
-        said = "\n".join((rate.role, rate.person_email or "", rate.effective_from.isoformat(), hourly, item.currency))
+        price = rate.hourly if rate.hourly is not None else rate.daily
+        assert price is not None, "a rate has one of both"
+        hourly = format(price.normalize(), "f")
+        said = [rate.role, rate.person_email or "", rate.effective_from.isoformat(), hourly, item.currency]
+        more = {
+            "unit": "DAY" if rate.daily is not None else None,
+            "work_kind": rate.work_kind or None,
+            "project_id": ids.maybe("project", rate.project),
+            "currency": rate.currency if rate.currency != item.currency else None,
+        }
+        more = {name: value for name, value in more.items() if value is not None}
+        said.extend(f"{name}={value}" for name, value in more.items())
         rates.append(
             {
-                "id": uuid5(card_id, said),
+                "id": uuid5(card_id, "\n".join(said)),
                 "role": rate.role,
                 "person_email": rate.person_email,
                 "hourly": hourly,
                 "effective_from": rate.effective_from,
+                **more,
             }
         )
     return {"contract_id": ids.one("contract", item.contract), "currency": item.currency, "rates": rates}
@@ -205,8 +223,10 @@ def _time_entry(item: TimeEntry, ids: Ids) -> Values:
         "status",
         "approved_by",
         "approved_at",
+        "work_kind",
     ) | {
         "contract_id": ids.one("contract", item.contract),
+        "corrects_id": ids.maybe(TimeEntry.kind, item.corrects),
         "project_id": ids.maybe("project", item.project),
         "change_order_id": ids.maybe("change_order", item.change_order),
     }
@@ -215,7 +235,7 @@ def _time_entry(item: TimeEntry, ids: Ids) -> Values:
 def _expense(item: Expense, ids: Ids) -> Values:
     return _plain(
         item, "person_name", "spent_on", "category", "description", "amount", "currency", "status", "approved_by",
-        "receipt_uri",
+        "receipt_uri", "tax_amount", "distance", "distance_unit", "per_diem_country", "day_fraction",
     ) | {
         "contract_id": ids.one("contract", item.contract),
         "project_id": ids.maybe("project", item.project),

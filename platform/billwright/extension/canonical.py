@@ -10,9 +10,11 @@ from decimal import Decimal
 from typing import Annotated, ClassVar, Literal
 
 import msgspec
+from billwright.extension.einvoicing import CustomerEinvoice
+from billwright.extension.terms_expenses import DISTANCE_MAX, ExpenseTerms
+from billwright.extension.terms_time import TimeTerms
 from msgspec import Meta, Struct
 
-from billwright.extension.einvoicing import CustomerEinvoice
 Ref = Annotated[str, Meta(min_length=1, max_length=200, description="The source's own key of the object")]
 Name = Annotated[str, Meta(min_length=1, max_length=300)]
 Text = Annotated[str, Meta(max_length=10_000)]
@@ -124,6 +126,9 @@ class Contract(Canonical, frozen=True, kw_only=True):
     acceptance_settles_after_days: Annotated[int, Meta(ge=0, le=90)] = 0
     clauses: tuple[Clause, ...] = ()
     status: Literal["active", "completed", "terminated"] = "active"
+    ended_on: date | None = None
+    time_terms: TimeTerms | None = None
+    expense_terms: ExpenseTerms | None = None
 
     def __post_init__(self) -> None:
         _within(self.value, "value", ZERO, AMOUNT_MAX)
@@ -210,15 +215,25 @@ class Evidence(Canonical, frozen=True, kw_only=True):
 
 
 class Rate(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Hourly price of a role, or of one person, from a date on."""
+    """Price of an hour, or of a day (``daily``), of a role, a person, a project or a kind of work, from a date on.
+
+    ``currency`` is the card's unless the rate has its own.
+    """
 
     role: Short = ""
     person_email: Email | None = None
-    hourly: Decimal
+    hourly: Decimal | None = None
     effective_from: date
+    daily: Decimal | None = None
+    work_kind: Annotated[str, Meta(max_length=100)] = ""
+    project: Ref | None = None
+    currency: CurrencyCode | None = None
 
     def __post_init__(self) -> None:
         _within(self.hourly, "hourly", ZERO, Decimal(1_000_000))
+        _within(self.daily, "daily", ZERO, Decimal(1_000_000))
+        if (self.hourly is None) == (self.daily is None):
+            raise ValueError("`hourly` or `daily` must be given, and not both")
 
 
 class RateCard(Canonical, frozen=True, kw_only=True):
@@ -231,7 +246,10 @@ class RateCard(Canonical, frozen=True, kw_only=True):
 
 
 class TimeEntry(Canonical, frozen=True, kw_only=True):
-    """Hours of one person on one day; only approved ones are billed."""
+    """Hours of one person on one day; only approved ones are billed.
+
+    ``work_kind`` is empty for regular work. Hours below zero take back some of the entry that ``corrects`` names.
+    """
 
     kind: ClassVar[str] = "time_entry"
     contract: Ref
@@ -246,13 +264,24 @@ class TimeEntry(Canonical, frozen=True, kw_only=True):
     approved_by: Short = ""
     approved_at: datetime | None = None
     change_order: Ref | None = None
+    work_kind: Annotated[str, Meta(max_length=100)] = ""
+    corrects: Ref | None = None
 
     def __post_init__(self) -> None:
-        _within(self.hours, "hours", ZERO, Decimal(24), above=True)
+        if self.corrects is None:
+            _within(self.hours, "hours", ZERO, Decimal(24), above=True)
+        elif self.corrects == self.ref:
+            raise ValueError("`corrects` must name another entry, not this one")
+        else:
+            _within(-self.hours, "hours taken back", ZERO, Decimal(24), above=True)
 
 
 class Expense(Canonical, frozen=True, kw_only=True):
-    """An amount spent for a customer; only approved ones are billed."""
+    """An amount spent for a customer; only approved ones are billed.
+
+    ``tax_amount`` is the supplier's tax within ``amount``. A ``distance`` is billed by the contract's mileage table, a
+    ``per_diem_country`` by its per diem table for ``day_fraction`` of a day; ``amount`` may be zero then.
+    """
 
     kind: ClassVar[str] = "expense"
     contract: Ref
@@ -266,9 +295,20 @@ class Expense(Canonical, frozen=True, kw_only=True):
     status: Literal["submitted", "approved", "rejected"] = "submitted"
     approved_by: Short = ""
     receipt_uri: Annotated[str, Meta(max_length=2_000)] = ""
+    tax_amount: Decimal | None = None
+    distance: Decimal | None = None
+    distance_unit: Literal["km", "mi"] = "km"
+    per_diem_country: CountryCode | None = None
+    day_fraction: Decimal = Decimal(1)
 
     def __post_init__(self) -> None:
-        _within(self.amount, "amount", ZERO, AMOUNT_MAX, above=True)
+        by_table = self.distance is not None or self.per_diem_country is not None
+        _within(self.amount, "amount", ZERO, AMOUNT_MAX, above=not by_table)
+        _within(self.tax_amount, "tax_amount", ZERO, max(self.amount, ZERO))
+        _within(self.distance, "distance", ZERO, DISTANCE_MAX, above=True)
+        _within(self.day_fraction, "day_fraction", ZERO, Decimal(1), above=True)
+        if self.distance is not None and self.per_diem_country is not None:
+            raise ValueError("`distance` and `per_diem_country` are two expenses; send each as its own")
 
 
 class Payment(Canonical, frozen=True, kw_only=True):

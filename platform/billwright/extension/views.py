@@ -9,6 +9,8 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Literal
 
+from billwright.extension.terms_expenses import ExpenseTerms
+from billwright.extension.terms_time import Cap, TimeTerms
 from billwright.kernel.money import Money
 
 TaxCategory = Literal["S", "Z", "E", "AE", "K", "G", "O"]
@@ -77,6 +79,10 @@ class RateView:
     hourly: Decimal
     currency: str
     effective_from: date
+    unit: Literal["HUR", "DAY"] = "HUR"
+    """``hourly`` is the price of one unit: of a day for ``DAY``."""
+    work_kind: str = ""
+    project_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +98,17 @@ class TimeEntryView:
     approved_by: str
     change_order_id: str | None
     message_id: str | None
+    project_id: str | None = None
+    work_kind: str = ""
+    corrects_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CapView:
+    """A cap as signed change orders made it. ``limits``: (from which day on, amount), oldest first; no day: from the start."""
+
+    cap: Cap
+    limits: tuple[tuple[date | None, Decimal], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +124,12 @@ class ExpenseView:
     approved_by: str
     receipt_uri: str
     message_id: str | None
+    project_id: str | None = None
+    tax_amount: Decimal | None = None
+    distance: Decimal | None = None
+    distance_unit: Literal["km", "mi"] = "km"
+    per_diem_country: str | None = None
+    day_fraction: Decimal = Decimal(1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,6 +163,11 @@ class ContractView:
     """IANA name of the legal entity's zone: a moment is a date there."""
     settlement: Mapping[str, tuple[Decimal, str, str]] = field(default_factory=dict)
     """Non-ISO unit -> (rate, settlement currency, source of the rate), as the tenant declared it."""
+    ended_on: date | None = None
+    """The last day on which work belongs to the contract, where it has ended."""
+    time_terms: TimeTerms | None = None
+    expense_terms: ExpenseTerms | None = None
+    caps: tuple[CapView, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,6 +199,15 @@ class ItemProposal:
     evidence_ids: tuple[str, ...] = ()
     message_id: str | None = None
     look_again_at: datetime | None = None
+    worked: Decimal | None = None
+    """The source's quantity, where the terms bill another one."""
+    standard: Money | None = None
+    """The price before write-downs and write-ups, where they changed ``amount``; ``adjusted_by`` says which."""
+    adjusted_by: str = ""
+    caps: tuple[str, ...] = ()
+    """The caps that count it."""
+    written_off: bool = False
+    """Nothing of it is billed, and nobody need do anything: a cap is used up, or rounding left nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
