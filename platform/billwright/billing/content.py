@@ -26,11 +26,13 @@ def content_hash(
     orders: Iterable[tuple[UUID, str]] = (),
     einvoice: Sequence[object] = (),
     version: int = VERSION,
+    credit: object = None,
 ) -> str:
     """Hash of all that an approver looks at: parties, terms, purchase orders, bank, every line with amount, tax and evidence.
 
     ``parties`` from ``parties_content``, ``seller`` from ``seller_content``, ``lines`` from ``line_content`` or
     ``stored_line_content``, in their order. ``orders`` are (contract, purchase order) of the lines. ``terms`` in days.
+    ``credit`` from ``credit_facts``, of a credit note alone.
     ``einvoice``: what customer and seller say of e-invoices; where neither says anything the hash is as it was before.
     """
     content = {"entity": entity, "customer": customer, "parties": parties, "terms": terms, "lines": lines}
@@ -38,6 +40,8 @@ def content_hash(
         content |= {"seller": seller, "orders": sorted((str(contract), order) for contract, order in {*orders})}
     if any(einvoice):
         content["einvoice"] = list(einvoice)
+    if credit is not None:
+        content["credit"] = credit
     return sha256_hex(content)
 
 
