@@ -12,7 +12,8 @@ from typing import Any, Final, get_args, get_type_hints
 
 import msgspec
 
-from billwright.extension.canonical import Canonical, ChangeOrder, Contract, Milestone, TimeEntry
+from billwright.extension.canonical import BillingSchedule, Canonical, ChangeOrder, Contract, Milestone, TimeEntry
+from billwright.extension.schedules import ProgressTerms, RetainerTerms
 from billwright.kernel.errors import InputInvalidError
 from billwright.kernel.money import is_currency, parse_amount
 
@@ -95,6 +96,8 @@ def check_sense(item: Canonical) -> list[tuple[str, str]]:
         parse_amount(item.purchase_order.value, item.currency or "", field="purchase_order.value")
     if isinstance(item, ChangeOrder):
         units.extend(_check_changes(item))
+    if isinstance(item, BillingSchedule):
+        units.extend(_check_schedule(item))
     check = _CONTRADICTIONS.get(item.kind)
     if check is not None:
         check(item)
@@ -161,6 +164,21 @@ def _check_changes(order: ChangeOrder) -> Iterator[tuple[str, str]]:
             )
         if is_currency(currency):
             parse_amount(amount, currency or "", field=path)
+
+
+def _check_schedule(item: BillingSchedule) -> Iterator[tuple[str, str]]:
+    """Amounts that are billed as they are agreed; prices per unit may be finer than the currency."""
+    terms = item.terms
+    if terms.currency is None:
+        return
+    if not is_currency(terms.currency):
+        yield "terms.currency", terms.currency
+        return
+    if isinstance(terms, RetainerTerms):
+        parse_amount(terms.amount, terms.currency, field="terms.amount")
+    for index, each in enumerate(terms.items if isinstance(terms, ProgressTerms) else ()):
+        if each.value is not None:
+            parse_amount(each.value, terms.currency, field=f"terms.items[{index}].value")
 
 
 def _check_time_entry(item: TimeEntry) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from billwright.canon.caps import cap_views
+from billwright.canon.schedule_views import schedule_views
 from billwright.canon.terms import SignedOrder, Terms, apply_orders, natural
 from billwright.extension.terms_expenses import read_expense_terms
 from billwright.extension.terms_time import read_time_terms
@@ -45,6 +46,7 @@ class Facts:
     expenses: Rows
     settlement: Mapping[str, tuple[Decimal, str, str]]
     now: datetime
+    scheduled: Rows = ()
 
 
 def build_view(facts: Facts) -> ContractView:
@@ -186,6 +188,9 @@ def _known(
         change_order_id=_text(row.change_order_id),
         message_id=_text(row.message_id),
         known=True,
+        depends_on=tuple(str(each) for each in row.depends_on_ids),
+        draw_down_percent=row.draw_down_percent,
+        service_line=row.service_line,
     )
 
 
@@ -224,6 +229,7 @@ def _decisions(acceptances: Rows) -> tuple[dict[UUID, list[DecisionView]], dict[
             decided_by=row.decided_by,
             items_open=sum(item["accepted"] is False for item in row.items),
             message_id=_text(row.message_id),
+            accepted_percent=row.accepted_percent,
         )
         for milestone_id, ref in dict(zip(row.milestone_ids, row.milestone_refs, strict=True)).items():
             decisions[milestone_id].append(view)

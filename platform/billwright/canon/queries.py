@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import Row, ScalarSelect, Select, false, func, literal, select
 
 from billwright.canon.contract_view import Facts, build_view
+from billwright.canon.schedule_views import scheduled
 from billwright.canon.tables import (
     AcceptanceRow,
     ChangeOrderRow,
@@ -34,7 +35,7 @@ def contract_views(tx: Tx, contract_ids: Iterable[UUID]) -> dict[UUID, ContractV
     """Each contract with all facts that may make something billable, as of ``tx.now``; identifiers as ``str(UUID)``.
 
     A contract that facts name but that never arrived is there too, with ``known=False``; an identifier that nothing ever
-    named is left out. Eleven statements at most, whatever the number of contracts.
+    named is left out. Twelve statements at most, whatever the number of contracts.
     """
     wanted = sorted(set(contract_ids))
     if not wanted:
@@ -50,6 +51,7 @@ def contract_views(tx: Tx, contract_ids: Iterable[UUID]) -> dict[UUID, ContractV
     rate_cards = _by_contract(tx, RateCardRow, found)
     time_entries = _by_contract(tx, TimeEntryRow, found)
     expenses = _by_contract(tx, ExpenseRow, found)
+    schedules = scheduled(tx, found)
     settlement = {each.unit: (each.rate, each.currency, each.source) for each in read_configuration(tx).settlement}
     return {
         contract_id: build_view(
@@ -67,6 +69,7 @@ def contract_views(tx: Tx, contract_ids: Iterable[UUID]) -> dict[UUID, ContractV
                 expenses=expenses[contract_id],
                 settlement=settlement,
                 now=tx.now,
+                scheduled=schedules[contract_id],
             )
         )
         for contract_id in found

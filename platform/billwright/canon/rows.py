@@ -8,22 +8,26 @@ from uuid import UUID, uuid5
 from billwright.canon.incoming import Incoming, Pair
 from billwright.canon.tables import (
     AcceptanceRow,
+    BillingScheduleRow,
     ChangeOrderRow,
     ContractRow,
     CustomerRow,
     EvidenceRow,
     ExpenseRow,
     MilestoneRow,
+    ProgressReportRow,
     ProjectRow,
     RateCardRow,
     SignalRow,
     TimeEntryRow,
+    UsageRecordRow,
 )
 from billwright.canon.term_references import stored_time_terms, term_references
 from billwright.tenancy.base import TenantBase
 
 from billwright.extension.canonical import (
     Acceptance,
+    BillingSchedule,
     Canonical,
     ChangeOrder,
     Contract,
@@ -32,10 +36,12 @@ from billwright.extension.canonical import (
     Expense,
     Milestone,
     Payment,
+    ProgressReport,
     Project,
     RateCard,
     Signal,
     TimeEntry,
+    UsageRecord,
 )
 
 Values = dict[str, Any]
@@ -53,6 +59,9 @@ TABLES: Final[dict[str, type[TenantBase]]] = {
     TimeEntry.kind: TimeEntryRow,
     Expense.kind: ExpenseRow,
     Signal.kind: SignalRow,
+    BillingSchedule.kind: BillingScheduleRow,
+    UsageRecord.kind: UsageRecordRow,
+    ProgressReport.kind: ProgressReportRow,
 }
 """Kind to table, in the order in which batches write them: all workers lock in one direction."""
 
@@ -159,15 +168,16 @@ def _change_order(item: ChangeOrder, ids: Ids) -> Values:
 def _milestone(item: Milestone, ids: Ids) -> Values:
     return _plain(
         item, "number", "name", "basis", "amount", "percent", "currency", "amount_raw", "acceptance_required",
-        "due_on", "clause", "removed",
+        "due_on", "clause", "removed", "draw_down_percent", "service_line",
     ) | {
         "contract_id": ids.one("contract", item.contract),
+        "depends_on_ids": ids.milestones(item.depends_on),
         "change_order_id": ids.maybe("change_order", item.change_order),
     }  # fmt: skip
 
 
 def _acceptance(item: Acceptance, ids: Ids) -> Values:
-    return _plain(item, "decision", "decided_at", "decided_by", "note", "items") | {
+    return _plain(item, "decision", "decided_at", "decided_by", "note", "items", "accepted_percent") | {
         "contract_id": ids.one("contract", item.contract),
         "milestone_ids": ids.milestones(item.milestones),
         "milestone_refs": item.milestones,
@@ -250,6 +260,29 @@ def _signal(item: Signal, ids: Ids) -> Values:
     }
 
 
+def _billing_schedule(item: BillingSchedule, ids: Ids) -> Values:
+    return _plain(item, "number", "name", "clause", "service_line", "terms") | {
+        "contract_id": ids.one("contract", item.contract),
+        "change_order_id": ids.maybe("change_order", item.change_order),
+    }
+
+
+def _reported(item: UsageRecord | ProgressReport, ids: Ids) -> Values:
+    return {
+        "contract_id": ids.one("contract", item.contract),
+        "schedule_id": ids.one(BillingSchedule.kind, item.schedule),
+        "schedule_ref": item.schedule,
+    }
+
+
+def _usage_record(item: UsageRecord, ids: Ids) -> Values:
+    return _plain(item, "used_on", "quantity", "note", "status", "approved_by") | _reported(item, ids)
+
+
+def _progress_report(item: ProgressReport, ids: Ids) -> Values:
+    return _plain(item, "number", "as_of", "items", "status", "approved_by") | _reported(item, ids)
+
+
 _BUILDERS: Final[dict[str, Callable[[Any, Ids], Values]]] = {
     Customer.kind: _customer,
     Project.kind: _project,
@@ -262,4 +295,7 @@ _BUILDERS: Final[dict[str, Callable[[Any, Ids], Values]]] = {
     TimeEntry.kind: _time_entry,
     Expense.kind: _expense,
     Signal.kind: _signal,
+    BillingSchedule.kind: _billing_schedule,
+    UsageRecord.kind: _usage_record,
+    ProgressReport.kind: _progress_report,
 }

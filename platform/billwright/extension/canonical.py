@@ -11,6 +11,7 @@ from typing import Annotated, ClassVar, Literal
 
 import msgspec
 from billwright.extension.einvoicing import CustomerEinvoice
+from billwright.extension.schedules import ProgressItem, ScheduleTerms
 from billwright.extension.terms_expenses import DISTANCE_MAX, ExpenseTerms
 from billwright.extension.terms_time import TimeTerms
 from msgspec import Meta, Struct
@@ -158,7 +159,11 @@ class ChangeOrder(Canonical, frozen=True, kw_only=True):
 
 
 class Milestone(Canonical, frozen=True, kw_only=True):
-    """The price as first agreed; ``percent`` is of the contract's value. Mobilisation is earned by signature."""
+    """The price as first agreed; ``percent`` is of the contract's value. Mobilisation is earned by signature.
+
+    ``depends_on``: milestones that must be earned before this one is billed. ``draw_down_percent`` makes it an advance: that
+    share of every other amount of the contract is drawn from it until it is used up.
+    """
 
     kind: ClassVar[str] = "milestone"
     contract: Ref
@@ -174,10 +179,16 @@ class Milestone(Canonical, frozen=True, kw_only=True):
     clause: Short = ""
     change_order: Ref | None = None
     removed: bool = False
+    depends_on: Annotated[tuple[Ref, ...], Meta(max_length=100)] = ()
+    draw_down_percent: Decimal | None = None
+    service_line: Annotated[str, Meta(max_length=100)] = ""
 
     def __post_init__(self) -> None:
         _within(self.amount, "amount", ZERO, AMOUNT_MAX)
         _within(self.percent, "percent", ZERO, Decimal(100))
+        _within(self.draw_down_percent, "draw_down_percent", ZERO, Decimal(100), above=True)
+        if self.ref in self.depends_on:
+            raise ValueError("`depends_on` must name other milestones, not this one")
 
 
 class AcceptanceItem(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -188,7 +199,10 @@ class AcceptanceItem(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
 
 class Acceptance(Canonical, frozen=True, kw_only=True):
-    """One decision of the customer about one or more milestones, at ``decided_at``. Decisions add up to a history."""
+    """One decision of the customer about one or more milestones, at ``decided_at``. Decisions add up to a history.
+
+    ``accepted_percent``: how much of each milestone is accepted in all by now; none means the whole.
+    """
 
     kind: ClassVar[str] = "acceptance"
     contract: Ref
@@ -198,6 +212,12 @@ class Acceptance(Canonical, frozen=True, kw_only=True):
     decided_by: Short = ""
     note: Text = ""
     items: tuple[AcceptanceItem, ...] = ()
+    accepted_percent: Decimal | None = None
+
+    def __post_init__(self) -> None:
+        _within(self.accepted_percent, "accepted_percent", ZERO, Decimal(100), above=True)
+        if self.accepted_percent is not None and self.decision != "accepted":
+            raise ValueError("`accepted_percent` belongs to the decision accepted; leave it out")
 
 
 class Evidence(Canonical, frozen=True, kw_only=True):
@@ -338,10 +358,57 @@ class Signal(Canonical, frozen=True, kw_only=True):
     text: Text = ""
 
 
+class BillingSchedule(Canonical, frozen=True, kw_only=True):
+    """What a contract bills by period, meter or progress: a retainer, a subscription, usage, or a schedule of values."""
+
+    kind: ClassVar[str] = "billing_schedule"
+    contract: Ref
+    number: Name
+    name: Short = ""
+    clause: Short = ""
+    service_line: Annotated[str, Meta(max_length=100)] = ""
+    change_order: Ref | None = None
+    terms: ScheduleTerms
+
+
+class UsageRecord(Canonical, frozen=True, kw_only=True):
+    """What a meter or a site report counted on a day; only approved records are billed. A negative quantity takes back."""
+
+    kind: ClassVar[str] = "usage_record"
+    contract: Ref
+    schedule: Ref
+    used_on: date
+    quantity: Decimal
+    note: Short = ""
+    status: Literal["submitted", "approved", "rejected"] = "approved"
+    approved_by: Short = ""
+
+    def __post_init__(self) -> None:
+        _within(self.quantity, "quantity", -AMOUNT_MAX, AMOUNT_MAX)
+
+
+class ProgressReport(Canonical, frozen=True, kw_only=True):
+    """How much of a schedule of values is done in all up to a day; only approved reports are billed."""
+
+    kind: ClassVar[str] = "progress_report"
+    contract: Ref
+    schedule: Ref
+    number: Short = ""
+    as_of: date
+    items: Annotated[tuple[ProgressItem, ...], Meta(min_length=1, max_length=1_000)]
+    status: Literal["submitted", "approved", "rejected"] = "submitted"
+    approved_by: Short = ""
+
+    def __post_init__(self) -> None:
+        if len({item.number for item in self.items}) != len(self.items):
+            raise ValueError("`items` must name each item once")
+
+
 CANONICAL_TYPES: dict[str, type[Canonical]] = {
     cls.kind: cls
     for cls in (
         Customer, Project, Contract, ChangeOrder, Milestone, Acceptance, Evidence, RateCard, TimeEntry, Expense, Payment, Signal,
+        BillingSchedule, UsageRecord, ProgressReport,
     )
 }  # fmt: skip
 

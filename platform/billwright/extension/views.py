@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from billwright.extension.terms_expenses import ExpenseTerms
 from billwright.extension.terms_time import Cap, TimeTerms
+from billwright.extension.schedules import BilledItem, RetainerTerms, ScheduleView
 from billwright.kernel.money import Money
 
 TaxCategory = Literal["S", "Z", "E", "AE", "K", "G", "O"]
@@ -38,6 +39,8 @@ class DecisionView:
     decided_by: str
     items_open: int
     message_id: str | None
+    accepted_percent: Decimal | None = None
+    """How much is accepted in all by now; none means the whole."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +63,17 @@ class MilestoneView:
     """False when decisions name it but the agreement has no such milestone."""
     removed_at: datetime | None = None
     """When a signed change order removed it; none if it is not removed, or if the milestone itself says so."""
+    depends_on: tuple[str, ...] = ()
+    """Identifiers of milestones that must be earned first."""
+    draw_down_percent: Decimal | None = None
+    """It is an advance: so much of every other amount is drawn from it until it is used up."""
+    service_line: str = ""
+
+    @property
+    def several_decisions(self) -> bool:
+        """Whether it was accepted more than once, or in part: it may then be billed in several items."""
+        accepted = [each for each in self.decisions if each.decision == "accepted"]
+        return len(accepted) > 1 or any(each.accepted_percent is not None for each in accepted)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,7 +193,9 @@ class ItemProposal:
     """
 
     transaction_key: str
-    kind: Literal["milestone", "time", "expense"]
+    kind: Literal[
+        "milestone", "time", "expense", "retainer", "subscription", "usage", "progress", "drawdown", "statement"
+    ]
     subject_id: str
     ready: bool
     reasons: tuple[str, ...] = ()
@@ -199,6 +215,9 @@ class ItemProposal:
     evidence_ids: tuple[str, ...] = ()
     message_id: str | None = None
     look_again_at: datetime | None = None
+    follows: str | None = None
+    """Transaction key of the item that this one settles: both belong on one draft. The amount is negative then."""
+    service_line: str = ""
     worked: Decimal | None = None
     """The source's quantity, where the terms bill another one."""
     standard: Money | None = None
