@@ -83,6 +83,7 @@ def build_view(facts: Facts) -> ContractView:
         now=facts.now,
         time_zone=time_zone,
         settlement=facts.settlement,
+        schedules=schedule_views(facts.scheduled),
         ended_on=contract.ended_on if contract else None,
         time_terms=time_terms,
         expense_terms=read_expense_terms(contract.expense_terms) if contract else None,

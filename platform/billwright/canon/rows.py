@@ -90,6 +90,10 @@ def named(item: Canonical) -> list[Pair]:
         if ref is not None:
             pairs.append((kind, ref))
     pairs.extend(("milestone", ref) for ref in getattr(item, "milestones", ()))
+    if isinstance(item, Milestone):
+        pairs.extend(("milestone", ref) for ref in item.depends_on)
+    if isinstance(item, UsageRecord | ProgressReport):
+        pairs.append((BillingSchedule.kind, item.schedule))
     pairs.extend(term_references(item))
     if isinstance(item, TimeEntry) and item.corrects is not None:
         pairs.append((TimeEntry.kind, item.corrects))

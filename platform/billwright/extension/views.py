@@ -177,11 +177,30 @@ class ContractView:
     """IANA name of the legal entity's zone: a moment is a date there."""
     settlement: Mapping[str, tuple[Decimal, str, str]] = field(default_factory=dict)
     """Non-ISO unit -> (rate, settlement currency, source of the rate), as the tenant declared it."""
+    schedules: tuple[ScheduleView, ...] = ()
+    billed: Mapping[str, BilledItem] = field(default_factory=dict)
+    """Transaction key -> what was billed, net of credits. Only of contracts that have schedules or advances."""
+    credited: frozenset[str] = frozenset()
+    """Transaction keys that were billed and credited in full, not to be billed again. Of the same contracts alone."""
     ended_on: date | None = None
     """The last day on which work belongs to the contract, where it has ended."""
     time_terms: TimeTerms | None = None
     expense_terms: ExpenseTerms | None = None
     caps: tuple[CapView, ...] = ()
+
+    @property
+    def remembers(self) -> bool:
+        """Whether what was billed matters for what is billed next: the core then fills ``billed`` and ``credited``."""
+        return bool(self.schedules) or any(
+            each.draw_down_percent is not None or each.several_decisions for each in self.milestones
+        )
+
+    @property
+    def settles(self) -> bool:
+        """Whether something was paid in advance that other items use up: the core then asks ``propose_settlements``."""
+        return any(each.draw_down_percent is not None for each in self.milestones) or any(
+            isinstance(each.terms, RetainerTerms) for each in self.schedules
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
