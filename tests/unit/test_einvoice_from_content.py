@@ -14,10 +14,17 @@ from hypothesis import strategies as st
 from billwright.einvoice.checker import Checker
 from billwright.einvoice.essentials import lacking
 from billwright.einvoice.from_content import amount, invoice_of, is_possible
-from billwright.einvoice.model import Identifier, Invoice, PrecedingInvoice, SupportingDocument
+from billwright.einvoice.model import Identifier, Invoice, SupportingDocument
 from billwright.einvoice.profiles import PROFILES, Profile
 from billwright.extension.einvoicing import CustomerEinvoice, ElectronicAddress, SellerEinvoice
-from billwright.issuing.content import EinvoiceContent, InvoiceContent, LineContent, TaxContent
+from billwright.issuing.content import (
+    CreditContent,
+    EinvoiceContent,
+    InvoiceContent,
+    LineContent,
+    Preceding,
+    TaxContent,
+)
 from billwright.kernel.money import Money, price_times_quantity, tax_amount
 from support.invoice_contents import BUYER, SELLER, content, line
 
@@ -42,7 +49,11 @@ CASES = {
     "export": (("G", 0),),
     "outside the scope": (("O", 0),),
 }
-CREDITED = (PrecedingInvoice(number="BW-2026-001", issued_on=date(2026, 3, 1)),)
+CREDITED = CreditContent(
+    preceding=Preceding(invoice_id="inv_2", number="BW-2026-001", issued_on=date(2026, 3, 1)),
+    reason_code="price",
+    reason="The rate was agreed lower.",
+)
 ATTACHED = (
     SupportingDocument(
         reference="timesheet",
@@ -71,7 +82,9 @@ def mirrored(made: InvoiceContent) -> InvoiceContent:
         for each in made.taxes
     )
     totals = {name: -getattr(made, name) for name in ("net_minor", "tax_minor", "gross_minor")}
-    return msgspec.structs.replace(made, document_type="credit_note", lines=lines, taxes=taxes, **totals)
+    return msgspec.structs.replace(
+        made, document_type="credit_note", credit=CREDITED, lines=lines, taxes=taxes, **totals
+    )
 
 
 def an_invoice_content(case: str, currency: str = "EUR", **changed: Any) -> InvoiceContent:
@@ -106,12 +119,11 @@ def test_every_format_passes_the_official_rules(profile: Profile, case: str, cre
     made = an_invoice_content(case)
     if credit:
         made = mirrored(made)
-    invoice = invoice_of(
-        made, number="BW/2026-017", profile=profile, preceding=CREDITED if credit else (), attachments=ATTACHED
-    )
+    invoice = invoice_of(made, number="BW/2026-017", profile=profile, attachments=ATTACHED)
 
     assert fatal(checker, invoice, profile) == []
     assert lacking(invoice, profile.family) == []
+    assert [each.number for each in invoice.preceding] == (["BW-2026-001"] if credit else [])
 
 
 @pytest.mark.parametrize("currency", ["JPY", "GBP", "USD"])

@@ -52,12 +52,11 @@ def invoice_of(
     *,
     number: str,
     profile: Profile,
-    preceding: Sequence[PrecedingInvoice] = (),
     attachments: Sequence[SupportingDocument] = (),
 ) -> Invoice:
     """``content`` as an e-invoice by ``profile``; a credit note is written with positive amounts.
 
-    ``preceding``: what a credit note credits. ``attachments``: files and references beside the evidence of the lines.
+    ``attachments``: files and references beside the evidence of the lines.
     """
     credit = content.document_type == "credit_note"
     sign = -1 if credit else 1
@@ -77,7 +76,7 @@ def invoice_of(
         contract=_only(line.contract_number for line in content.lines),
         purchase_order=content.purchase_order or None,
         notes=(Note(text="\n".join(content.notes)),) if content.notes else (),
-        preceding=tuple(preceding),
+        preceding=_preceding(content),
         seller=from_parties.seller(content, outside=outside),
         buyer=from_parties.buyer(content, outside=outside),
         delivery=_delivery(content),
@@ -93,6 +92,11 @@ def invoice_of(
 def amount(minor: int, currency: str) -> Amount:
     """Minor units as the decimal amount of the standard."""
     return Amount(amount=Decimal(minor).scaleb(-MINOR_UNIT_DIGITS[currency]), currency=currency)
+
+
+def _preceding(content: InvoiceContent) -> tuple[PrecedingInvoice, ...]:
+    named = content.credit.preceding if content.credit else content.replaces
+    return (PrecedingInvoice(number=named.number, issued_on=named.issued_on),) if named else ()
 
 
 def _only(values: Iterable[str]) -> str | None:

@@ -10,6 +10,10 @@ from billwright.issuing.content import Party as FrozenParty
 
 _VAT_ID: Final = re.compile(r"[A-Z]{2}[0-9A-Z+*]{2,}")
 _GREECE: Final = "EL"
+_PREFIXES: Final = frozenset(
+    "AT BE BG CY CZ DE DK EE EL ES FI FR HR HU IE IT LT LU LV MT NL PL PT RO SE SI SK XI GB CH NO".split()
+)
+"""Of VAT ids that may belong to a party in another country."""
 EMAIL: Final = "EM"
 """EAS code of an e-mail address."""
 
@@ -51,10 +55,15 @@ def buyer(content: InvoiceContent, *, outside: bool) -> Party:
 
 
 def vat_id_of(party: FrozenParty) -> str | None:
-    """The tax id if it is a VAT id: with its country's letters before it (BR-CO-09; Greece writes EL)."""
-    written = re.sub(r"[\s.-]", "", party.tax_id.upper())
-    own = _GREECE if party.country == "GR" else party.country
-    return written if _VAT_ID.fullmatch(written) and (written[:2] == own or written[2:3].isdigit()) else None
+    """The party's tax id if it is a VAT id."""
+    return vat_id(party.tax_id, party.country)
+
+
+def vat_id(tax_id: str, country: str) -> str | None:
+    """``tax_id`` as a VAT id, or None: it has its country's letters before it (BR-CO-09; Greece writes EL)."""
+    written = re.sub(r"[\s.-]", "", tax_id.upper())
+    own = _GREECE if country == "GR" else country
+    return written if _VAT_ID.fullmatch(written) and written[:2] in {*_PREFIXES, own} else None
 
 
 def _identifier(value: str, scheme: str) -> Identifier | None:
