@@ -1185,9 +1185,7 @@ ALTER TABLE journal_line ADD COLUMN base_minor BIGINT;
 
 ALTER TABLE journal_line ADD COLUMN role TEXT DEFAULT '' NOT NULL;
 
-ALTER TABLE payment ADD COLUMN base_minor BIGINT;
-
-ALTER TABLE receivable ADD COLUMN base_minor BIGINT;
+CREATE INDEX ix_journal_line_receivable_id ON journal_line (receivable_id);
 
 UPDATE alembic_version SET version_num='0013' WHERE alembic_version.version_num = '0012';
 

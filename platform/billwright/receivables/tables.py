@@ -14,7 +14,6 @@ class ReceivableRow(TenantBase):
     """What a customer owes for one invoice. ``open_minor`` is kept with the journal and checked against it.
 
     ``number_key`` is the invoice's number as payments are matched by it; it follows the issue, for the number is taken last.
-    ``base_minor`` is the gross amount in the entity's base currency at the issue; none where the books keep no rates.
     """
 
     __tablename__ = "receivable"
@@ -38,7 +37,6 @@ class ReceivableRow(TenantBase):
     due_on: Mapped[date]
     settled_at: Mapped[datetime | None]
     number_key: Mapped[str | None]
-    base_minor: Mapped[int | None]
     retained_minor: Mapped[int] = mapped_column(server_default="0")
     """Holdback in it at the issue: due only as it is released (``holdback_entry``)."""
 
@@ -71,7 +69,7 @@ class JournalLineRow(TenantBase):
     account: Mapped[str]
     currency: Mapped[str]
     amount_minor: Mapped[int]
-    receivable_id: Mapped[UUID | None]
+    receivable_id: Mapped[UUID | None] = mapped_column(index=True)
     base_minor: Mapped[int | None]
     role: Mapped[str] = mapped_column(server_default="")
 
@@ -101,8 +99,6 @@ class PaymentRow(TenantBase):
     milestone_ids: Mapped[list[UUID]]
     message_id: Mapped[UUID | None]
     received_at: Mapped[datetime]
-    base_minor: Mapped[int | None]
-    """In the base currency of the entity that has it, as it was booked; none where the books keep no rates."""
 
 
 class PaymentApplicationRow(TenantBase):

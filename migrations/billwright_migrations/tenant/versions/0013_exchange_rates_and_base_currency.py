@@ -87,5 +87,4 @@ def upgrade() -> None:
     op.create_index("ix_journal_entry_booked", "journal_entry", ["legal_entity_id", "booked_on"], unique=False)
     op.add_column("journal_line", sa.Column("base_minor", sa.BigInteger(), nullable=True))
     op.add_column("journal_line", sa.Column("role", sa.Text(), server_default="", nullable=False))
-    op.add_column("payment", sa.Column("base_minor", sa.BigInteger(), nullable=True))
-    op.add_column("receivable", sa.Column("base_minor", sa.BigInteger(), nullable=True))
+    op.create_index(op.f("ix_journal_line_receivable_id"), "journal_line", ["receivable_id"], unique=False)
