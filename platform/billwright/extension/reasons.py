@@ -4,20 +4,13 @@ Triggers give codes, portal and API show these texts. ``docs/reasons.md`` is the
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
+from billwright.extension.reason import Reason
+from billwright.extension.reasons_time import TIME_NOTES, TIME_REASONS
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reason:
-    """``sentence`` says what is missing, ``remedy`` how it is mended, ``owner_role`` by whom."""
-
-    code: str
-    title: str
-    sentence: str
-    remedy: str
-    owner_role: str
+__all__ = ["NOTES", "REASONS", "Reason", "explain"]
 
 
 def explain(code: str) -> Reason:
@@ -255,6 +248,7 @@ REASONS: Final = _by_code(
         remedy="Nothing to do; if the work is to be billed, send it again.",
         owner_role="project_operations",
     ),
+    *TIME_REASONS,
 )
 
 NOTES: Final = _by_code(
@@ -314,4 +308,5 @@ NOTES: Final = _by_code(
         remedy="If the customer does not owe it, credit the invoice.",
         owner_role="billing_clerk",
     ),
+    *TIME_NOTES,
 )

@@ -1,0 +1,53 @@
+"""The words of reasons and notes about time, expenses, caps and write-downs; ``extension/reasons.py`` gathers them."""
+
+from typing import Final
+
+from billwright.extension.reason import Reason
+
+TIME_REASONS: Final = (
+    Reason(
+        code="after_contract_end",
+        title="After the contract's end",
+        sentence="The work was done after the day on which the contract ended.",
+        remedy="Correct the day or the contract of the entry, or send the contract with a later end.",
+        owner_role="contract_administrator",
+    ),
+    Reason(
+        code="correction_unknown",
+        title="Correction of nothing",
+        sentence="The entry takes hours back, and the entry that it corrects is not on this contract.",
+        remedy="Send the entry that is corrected, or name the right one; a correction cannot be corrected itself.",
+        owner_role="project_operations",
+    ),
+    Reason(
+        code="correction_too_large",
+        title="Correction too large",
+        sentence="The corrections of an entry take more hours back than were entered.",
+        remedy="Correct the hours of the corrections, or reject one of them.",
+        owner_role="project_operations",
+    ),
+    Reason(
+        code="correction_waits",
+        title="Corrected entry waits",
+        sentence="The entry that is corrected is not billable itself yet.",
+        remedy="Nothing to do here: mend what the corrected entry waits for, and both move on.",
+        owner_role="project_operations",
+    ),
+    Reason(
+        code="work_kind_without_rate",
+        title="No rate for this kind of work",
+        sentence="The kind of work has no rate of its own and no multiplier in the contract's terms of time.",
+        remedy="Send a rate card with a rate for this kind of work, or the contract with a multiplier for it.",
+        owner_role="contract_administrator",
+    ),
+)
+
+TIME_NOTES: Final = (
+    Reason(
+        code="within_rounding",
+        title="Within the rounding",
+        sentence="The agreed rounding leaves nothing of this entry to be billed.",
+        remedy="Nothing to do; the hours are kept as worked.",
+        owner_role="billing_clerk",
+    ),
+)
