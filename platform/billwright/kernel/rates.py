@@ -139,9 +139,9 @@ class Rates:
 
 def spread(parts_minor: Sequence[int], rate: Rate, total_minor: int) -> list[int]:
     """Parts in ``rate.into`` whose sum is exactly ``total_minor``: each is rounded, and what is then missing goes to the
-    parts that rounding treated worst, one minor unit each, earlier parts first.
+    parts that rounding treated worst, one minor unit each, earlier parts first. Parts of zero stay zero.
 
-    ``total_minor`` is what the parts' sum was rounded to, so no part moves by more than one unit. Parts of zero stay zero.
+    Where ``total_minor`` is what the parts' sum was rounded to, no part moves by more than one unit.
     """
     exact = [rate.exact_minor(part) for part in parts_minor]
     rounded = [round_half_up(each) for each in exact]
@@ -149,9 +149,9 @@ def spread(parts_minor: Sequence[int], rate: Rate, total_minor: int) -> list[int
     step = 1 if missing > 0 else -1
     movable = [place for place, part in enumerate(parts_minor) if part]
     movable.sort(key=lambda place: (step * (rounded[place] - exact[place]), place))
-    assert abs(missing) <= len(movable), f"{total_minor} is not what {parts_minor} come to"
-    for place in movable[: abs(missing)]:
-        rounded[place] += step
+    assert movable or not missing, f"{total_minor} is not what {parts_minor} come to"
+    for turn in range(abs(missing)):
+        rounded[movable[turn % len(movable)]] += step
     return rounded
 
 

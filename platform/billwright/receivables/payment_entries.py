@@ -69,9 +69,9 @@ def _received(receipt: Receipt, taken: Sequence[Taken], books: Books, owner: UUI
         subject_id=receipt.payment_id,
         booked_on=receipt.paid_on,
         lines=(
-            Line(account=books.bank, currency=currency, amount_minor=receipt.amount_minor),
+            Line(account=books.bank_of(currency), currency=currency, amount_minor=receipt.amount_minor, role="bank"),
             *_credits(taken, books, currency),
-            Line(account=books.deposits, currency=currency, amount_minor=-rest),
+            Line(account=books.deposits, currency=currency, amount_minor=-rest, role="deposits"),
         ),
     )
 
@@ -87,7 +87,7 @@ def _applied(
         if entity != owner:
             yield _moved(receipt, owner, books[owner], -amount, now)
             yield _moved(receipt, entity, books[entity], amount, now)
-        deposit = Line(account=books[entity].deposits, currency=receipt.currency, amount_minor=amount)
+        deposit = Line(account=books[entity].deposits, currency=receipt.currency, amount_minor=amount, role="deposits")
         lines = (deposit, *_credits(group, books[entity], receipt.currency))
         yield Entry(
             legal_entity_id=entity,
@@ -106,8 +106,13 @@ def _moved(receipt: Receipt, entity: UUID, books: Books, amount_minor: int, now:
         subject_id=receipt.payment_id,
         booked_on=max(books.today(now), receipt.paid_on),
         lines=(
-            Line(account=books.bank, currency=receipt.currency, amount_minor=amount_minor),
-            Line(account=books.deposits, currency=receipt.currency, amount_minor=-amount_minor),
+            Line(
+                account=books.bank_of(receipt.currency),
+                currency=receipt.currency,
+                amount_minor=amount_minor,
+                role="bank",
+            ),
+            Line(account=books.deposits, currency=receipt.currency, amount_minor=-amount_minor, role="deposits"),
         ),
     )
 
@@ -119,4 +124,5 @@ def _credits(taken: Sequence[Taken], books: Books, currency: str) -> Iterator[Li
             currency=currency,
             amount_minor=-each.amount_minor,
             receivable_id=each.receivable_id,
+            role="receivable",
         )
