@@ -144,7 +144,7 @@ def _customer(item: Customer, _: Ids) -> Values:
 
 
 def _project(item: Project, ids: Ids) -> Values:
-    return _plain(item, "name", "code", "manager_email") | {"customer_id": ids.one("customer", item.customer)}
+    return _plain(item, "name", "code", "manager_email") | {"cost_centre": "", "customer_id": ids.one("customer", item.customer)}
 
 
 def _contract(item: Contract, ids: Ids) -> Values:
@@ -159,6 +159,7 @@ def _contract(item: Contract, ids: Ids) -> Values:
         "project_id": ids.maybe("project", item.project),
         "po_number": order.number if order else "",
         "po_value": order.value if order else None,
+        "bill_to_ids": [],
         "po_valid_until": order.valid_until if order else None,
     }  # fmt: skip
 
