@@ -112,10 +112,10 @@ def test_hours_are_rounded_as_the_terms_say(
     ]
 
 
-def test_what_rounding_leaves_nothing_of_is_written_off_and_waits_for_nobody() -> None:
+def test_what_rounding_leaves_nothing_of_is_written_down_and_waits_for_nobody() -> None:
     (proposal,) = proposals(hours("0.1"), TimeTerms(increment_minutes=15, rounding="nearest"))
 
-    assert (proposal.ready, proposal.written_off, proposal.reasons) == (False, True, ())
+    assert (proposal.ready, proposal.written_down, proposal.reasons) == (False, True, ())
     assert (proposal.notes, proposal.worked) == (("within_rounding",), Decimal("0.1"))
 
 
@@ -148,7 +148,7 @@ def test_what_was_billed_of_a_day_counts_towards_its_rounding() -> None:
     answer = proposals(hours("0.1", "0.1"), terms, billed=billed("0.25"))
 
     assert [each.quantity for each in answer] == [Decimal("0.25"), 0]
-    assert answer[1].written_off
+    assert answer[1].written_down
 
 
 def correction(entry_hours: str, **given: Any) -> TimeEntryView:
@@ -162,7 +162,7 @@ def test_a_correction_takes_back_at_the_price_of_what_it_corrects() -> None:
         rates=(ENGINEER, later),
     )
 
-    assert (taken_back.quantity, taken_back.amount, taken_back.unit_price) == (-2, Money(-240_00, "EUR"), Decimal(120))
+    assert (taken_back.quantity, taken_back.amount, taken_back.unit_price) == (Decimal(-2), Money(-240_00, "EUR"), Decimal(120))
     assert (original.amount, taken_back.ready) == (Money(900_00, "EUR"), True)
 
 
@@ -189,7 +189,7 @@ def test_a_correction_takes_back_what_rounding_made_of_it() -> None:
     within = proposals([*hours("1.1"), correction("-0.05")], terms)[-1]
 
     assert quantities == [Decimal("1.25"), Decimal("-0.25")]
-    assert (within.quantity, within.written_off, within.reasons) == (0, True, ())
+    assert (within.quantity, within.written_down, within.reasons) == (Decimal(0), True, ())
 
 
 def test_work_after_the_contract_ended_waits() -> None:
@@ -220,8 +220,8 @@ def test_quantities_of_a_day_add_up_to_its_rounded_hours_in_any_order(
     entries = hours(*map(str, entered))
     rate = a_rate("r", "100", SINCE, unit=unit)
     answer = {each.subject_id: each.quantity for each in proposals(entries, terms, rates=(rate,))}
-    total = sum(answer.values())
-    counted = sum(Fraction(max(each, terms.minimum_hours)) for each in entered)
+    total = sum(answer.values(), start=Decimal(0))
+    counted = sum((Fraction(max(each, terms.minimum_hours)) for each in entered), start=Fraction(0))
 
     assert min(answer.values()) >= 0
     if unit == "DAY":
@@ -244,4 +244,4 @@ def test_every_amount_is_its_quantity_times_its_price(
         expected = price_times_quantity(Decimal(price), each.quantity, currency)
         assert each.amount == (expected or None)
         assert each.ready == bool(expected)
-        assert each.written_off == (not each.quantity)
+        assert each.written_down == (not each.quantity)

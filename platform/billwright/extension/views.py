@@ -9,9 +9,9 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Literal
 
+from billwright.extension.schedules import BilledItem, RetainerTerms, ScheduleView
 from billwright.extension.terms_expenses import ExpenseTerms
 from billwright.extension.terms_time import Cap, TimeTerms
-from billwright.extension.schedules import BilledItem, RetainerTerms, ScheduleView
 from billwright.kernel.money import Money
 
 TaxCategory = Literal["S", "Z", "E", "AE", "K", "G", "O"]
@@ -244,7 +244,7 @@ class ItemProposal:
     adjusted_by: str = ""
     caps: tuple[str, ...] = ()
     """The caps that count it."""
-    written_off: bool = False
+    written_down: bool = False
     """Nothing of it is billed, and nobody need do anything: a cap is used up, or rounding left nothing."""
 
 

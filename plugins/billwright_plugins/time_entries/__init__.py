@@ -126,8 +126,8 @@ def _correction_reasons(each: _Priced, own: Mapping[str, ItemProposal], excessiv
 
 def _with(proposal: ItemProposal, codes: set[str]) -> ItemProposal:
     reasons = in_order({*proposal.reasons, *codes}, REASONS)
-    settled = proposal.written_off and not reasons
-    return replace(proposal, reasons=reasons, ready=not reasons and not settled, written_off=settled)
+    settled = proposal.written_down and not reasons
+    return replace(proposal, reasons=reasons, ready=not reasons and not settled, written_down=settled)
 
 
 def _proposal(contract: ContractView, each: _Priced, quantity: Decimal, signed: frozenset[str]) -> ItemProposal:
@@ -156,7 +156,7 @@ def _proposal(contract: ContractView, each: _Priced, quantity: Decimal, signed: 
         rate_id=rate.id if rate else None,
         message_id=entry.message_id,
         worked=entry.hours if quantity != entry.hours else None,
-        written_off=nothing and not reasons,
+        written_down=nothing and not reasons,
     )
 
 
