@@ -5,14 +5,16 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 from dramatiq.errors import ConnectionClosed
+from dramatiq.middleware import SkipMessage
 from redis import RedisError
 
 from billwright.jobs.broker import declare_actor, dispatch_once, waker, work
-from billwright.jobs.brokers.on_redis import DISPATCHER, RINGS_MAX, BellBroker, BellConsumer
+from billwright.jobs.brokers.on_redis import DISPATCHER, RINGS_MAX, Beginning, BellBroker, BellConsumer
 from billwright.jobs.enqueue import enqueue
 from billwright.jobs.handlers import Handler, Handlers, Job
 from billwright.kernel.actor import SYSTEM
 from billwright.kernel.events import JobSpec
+from billwright.kernel.ids import new_id
 from billwright.tenancy.database import Database
 from billwright.tenancy.transaction import Tenant, Tx, transaction
 
@@ -140,3 +142,58 @@ def test_who_writes_jobs_rings_after_the_commit_and_not_before(
         enqueue(tx, [JobSpec(kind="billing.ring", key="undone")])
         raise ValueError("undone")
     assert len(rung) == 1
+
+
+def test_outside_work_is_begun_by_one_when_its_message_went_to_another(broker: BellBroker, redis_url: str) -> None:
+    """A worker that was silent so long that others have its messages finds that out before it begins, not after."""
+    lease = new_id()
+    broker.send(lease, QUEUE, outside=True)
+    silent = next(BellConsumer(broker, QUEUE, 1, 1))
+    assert silent is not None
+    broker.client.zadd(f"{broker.namespace}:__heartbeats__", {broker.broker_id: 0})
+    other = BellBroker(redis_url, [QUEUE])
+    try:
+        other.maintenance_chance = 1_000_000  # certainly
+        taken = next(BellConsumer(other, QUEUE, 1, 1))
+        assert taken is not None
+        assert taken.args == silent.args == (str(lease),)
+        beginning = Beginning()
+        beginning.before_process_message(other, taken)
+        with pytest.raises(SkipMessage):
+            beginning.before_process_message(broker, silent)
+        with pytest.raises(SkipMessage):
+            beginning.before_process_message(other, taken)
+    finally:
+        other.close()
+        other.client.close()
+
+
+def test_work_in_the_database_is_begun_whoever_has_its_message(broker: BellBroker) -> None:
+    """Its transaction tells; and Redis is not asked."""
+    broker.send(new_id(), QUEUE)
+    message = next(BellConsumer(broker, QUEUE, 1, 1))
+    for _ in range(2):
+        Beginning().before_process_message(broker, message)
+
+
+def test_outside_work_that_was_begun_is_not_given_to_another(broker: BellBroker, redis_url: str) -> None:
+    broker.send(new_id(), QUEUE, outside=True)
+    Beginning().before_process_message(broker, next(BellConsumer(broker, QUEUE, 1, 1)))
+    broker.client.zadd(f"{broker.namespace}:__heartbeats__", {broker.broker_id: 0})
+    other = BellBroker(redis_url, [QUEUE])
+    try:
+        other.maintenance_chance = 1_000_000
+        assert next(BellConsumer(other, QUEUE, 1, 1)) is None
+        assert not broker.client.hlen(f"{broker.namespace}:{QUEUE}.msgs")
+    finally:
+        other.close()
+        other.client.close()
+
+
+def test_while_redis_is_away_no_outside_work_is_begun(broker: BellBroker) -> None:
+    broker.send(new_id(), QUEUE, outside=True)
+    message = next(BellConsumer(broker, QUEUE, 1, 1))
+    away = BellBroker(NOWHERE, [QUEUE])
+    with pytest.raises(SkipMessage):
+        Beginning().before_process_message(away, message)
+    away.client.close()

@@ -12,14 +12,16 @@ from contextlib import suppress
 from typing import Any, Final, cast
 from uuid import UUID
 
+import dramatiq
 import structlog
 from dramatiq import Message
 from dramatiq.broker import MessageProxy
 from dramatiq.brokers.redis import RedisBroker, _RedisConsumer
 from dramatiq.errors import ConnectionClosed
+from dramatiq.middleware import Middleware, SkipMessage
 from redis import RedisError
 
-from billwright.jobs.brokers.port import LeaseBroker, lease_of, middleware
+from billwright.jobs.brokers.port import OUTSIDE, LeaseBroker, lease_of, middleware
 from billwright.jobs.handlers import QUEUES
 
 log = structlog.get_logger("billwright.jobs")
@@ -29,6 +31,12 @@ FULL_S: Final = 0.02
 LEAVING_S: Final = 0.2
 DRAMATIQ_PAUSE_MS: Final = 1  # its consumer would sleep after an empty look, whatever comes meanwhile
 HEARTBEAT_MS: Final = 10_000
+# dramatiq's own acknowledgement does not tell whether the message was still ours. The keys are those of its dispatch.lua.
+TAKE: Final = """
+if redis.call("srem", KEYS[1], ARGV[1]) == 0 then return 0 end
+redis.call("hdel", KEYS[2], ARGV[1])
+return 1
+"""
 
 
 class BellConsumer(_RedisConsumer):
@@ -85,14 +93,38 @@ class BellConsumer(_RedisConsumer):
             raise ConnectionClosed(error) from None  # type: ignore[no-untyped-call]  # see above
 
 
+class Beginning(Middleware):
+    """Just before a lease is begun whose work acts outside: not if another has its message by now.
+
+    A worker that was silent for ``HEARTBEAT_MS`` and lives finds its messages with others. Work in the database then loses
+    the race and leaves no trace. A mail would go out twice: so its message is taken away when the work begins, and if the
+    worker dies the lease ends in its time. While Redis cannot be asked nothing of the kind is begun.
+    """
+
+    def before_process_message(self, broker: dramatiq.Broker, message: MessageProxy) -> None:
+        assert isinstance(broker, BellBroker)
+        if not message.options.get(OUTSIDE):
+            return
+        try:
+            ours = broker.take(message.queue_name, message.options["redis_message_id"])
+        except RedisError as error:
+            raise SkipMessage("Redis cannot be asked") from error
+        if not ours:
+            raise SkipMessage("given to another meanwhile")
+
+
 class BellBroker(RedisBroker, LeaseBroker):
     """A broker whose consumers wait for their queue's bell."""
 
     def __init__(self, url: str, queues: Sequence[str]) -> None:
         super().__init__(  # type: ignore[no-untyped-call]  # dramatiq leaves this constructor untyped
-            url=url, middleware=middleware(), heartbeat_timeout=HEARTBEAT_MS, maintenance_chance=100_000
+            url=url,
+            middleware=[*middleware(), Beginning()],
+            heartbeat_timeout=HEARTBEAT_MS,
+            maintenance_chance=100_000,
         )
         self.leaving = threading.Event()
+        self._take = self.client.register_script(TAKE)
         for queue in queues:
             self.declare_queue(queue)
 
@@ -103,6 +135,15 @@ class BellBroker(RedisBroker, LeaseBroker):
     def send(self, lease_id: UUID, queue: str, *, outside: bool = False) -> None:
         super().send(lease_id, queue, outside=outside)
         self.ring_for(queue)
+
+    def take(self, queue: str, message_id: str) -> bool:
+        """Acknowledge a message that was fetched here; whether nobody else was given it since.
+
+        Raises:
+            RedisError: Redis is away.
+        """
+        keys = [f"{self.namespace}:__acks__.{self.broker_id}.{queue}", f"{self.namespace}:{queue}.msgs"]
+        return bool(self._take(keys=keys, args=[message_id]))
 
     def ring(self) -> None:
         self.ring_for(DISPATCHER)
