@@ -13,6 +13,7 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from billwright.kernel.clock import SetClock
 from billwright.tenancy.configuration import TenantConfiguration
+from model.beginnings import BEGINNINGS
 from model.machine import Life
 from model.outside import ScriptedErp, ScriptedRenderer
 from model.world import CONFIGURATION, World, build_handlers
@@ -56,14 +57,15 @@ def test_whatever_happens_everything_is_as_drawn(
 
     assert settings.default is not None
     lives = settings.default.max_examples // 4
-    run_state_machine_as_test(
-        Watched,
-        settings=settings(
-            max_examples=lives, stateful_step_count=50, deadline=None, derandomize=lives <= USUAL_LIVES,
-            phases=(Phase.explicit, Phase.reuse, Phase.generate),
-            suppress_health_check=[*HealthCheck],
-        ),
-    )  # fmt: skip
+    for beginning in BEGINNINGS:
+        run_state_machine_as_test(
+            type("Begun", (Watched,), {"trouble": beginning}),
+            settings=settings(
+                max_examples=lives // len(BEGINNINGS), stateful_step_count=50, deadline=None,
+                derandomize=lives <= USUAL_LIVES, phases=(Phase.explicit, Phase.reuse, Phase.generate),
+                suppress_health_check=[*HealthCheck],
+            ),
+        )  # fmt: skip
     # Lives in which nothing happens prove nothing.
     missing = {word for word in MUST_HAPPEN if not happened[word]}
     assert not missing, sorted(happened.items())
