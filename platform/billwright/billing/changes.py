@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import bindparam, update
 
 from billwright.audit.record import entry_values, record_many
+from billwright.billing.holdback import is_withheld
 from billwright.billing.tables import BillableItemRow
 from billwright.extension.views import ContractView, ItemProposal
 from billwright.jobs.enqueue import enqueue
@@ -20,8 +21,12 @@ from billwright.tenancy.base import AnyRow
 from billwright.tenancy.recordset import insert_many
 from billwright.tenancy.transaction import Tx
 
+# Of what a person released by a credit, and of what facts of now are worth less than earlier invoices bill.
+BEYOND: Final = "billed_beyond_worth"
 # What billing itself has to say about an item, besides the triggers. ``extension/reasons.py`` has the words.
-REASONS: Final = ("legal_entity_unknown", "billed_on_another_contract", "withdrawn", "trigger_failed")
+REASONS: Final = (
+    "legal_entity_unknown", "billed_on_another_contract", "withdrawn", "trigger_failed", "released_by_credit", BEYOND,
+)  # fmt: skip
 NOTES: Final = ("changed_after_billing", "withdrawn_after_billing")
 AUDITED: Final = frozenset({"state", "reasons", "notes", "amount_minor", "currency"})
 
@@ -64,6 +69,10 @@ class Changes:
 
     def withdraw_the_rest(self, unsure: Collection[UUID] = ()) -> None:
         """The source no longer has these facts: unbilled items are cancelled, billed ones are noted for people.
+
+    def keep(self, transaction_keys: Collection[str]) -> None:
+        """These stay as they were billed; no trigger speaks of them."""
+        self._seen.update(transaction_keys)
 
         For contracts in ``unsure`` a trigger could not answer, so nobody knows: their items wait, and those on a draft
         hold it, until the trigger answers again. ``doubted`` are those drafts.

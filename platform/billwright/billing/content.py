@@ -27,6 +27,8 @@ def content_hash(
     einvoice: Sequence[object] = (),
     version: int = VERSION,
     credit: object = None,
+    tax_problems: Sequence[object] = (),
+    holdback: Sequence[object] = (),
 ) -> str:
     """Hash of all that an approver looks at: parties, terms, purchase orders, bank, every line with amount, tax and evidence.
 
@@ -34,14 +36,18 @@ def content_hash(
     ``stored_line_content``, in their order. ``orders`` are (contract, purchase order) of the lines. ``terms`` in days.
     ``credit`` from ``credit_facts``, of a credit note alone.
     ``einvoice``: what customer and seller say of e-invoices; where neither says anything the hash is as it was before.
+    ``holdback``: what is withheld and released per contract (``Taken.stored``).
+    ``tax_problems``: what is not certain about the tax (``InvoiceRow.tax_problems``).
     """
     content = {"entity": entity, "customer": customer, "parties": parties, "terms": terms, "lines": lines}
     if version > 1:
         content |= {"seller": seller, "orders": sorted((str(contract), order) for contract, order in {*orders})}
     if any(einvoice):
         content["einvoice"] = list(einvoice)
-    if credit is not None:
-        content["credit"] = credit
+    if tax_problems:
+        content["tax_problems"] = list(tax_problems)
+    if holdback:
+        content["holdback"] = list(holdback)
     return sha256_hex(content)
 
 

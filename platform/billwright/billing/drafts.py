@@ -20,6 +20,8 @@ from billwright.billing.content import (
 from billwright.billing.events import DraftsChanged, DraftsEmptied
 from billwright.billing.lines import PricedItem, PricedLine, Totals, price_lines, total
 from billwright.billing.tables import (
+from billwright.billing.holdback import is_withheld
+from billwright.billing.holdback_drafts import DraftHoldbacks
     AllocationRow,
     BillableItemRow,
     ContributorRow,
@@ -58,7 +60,7 @@ def rebuild_drafts(
     drafts = _locked(tx, invoice_ids)
     items = queries.items_of_invoices(tx, list(drafts))
     ids = _take_lines_away(tx, list(drafts)) if len(made) < len(drafts) else {}
-    writer = _DraftWriter(tx, ids)
+    writer = _DraftWriter(tx, ids, DraftHoldbacks(tx, drafts, items))
     for invoice_id, row in drafts.items():
         writer.add(row, items.get(invoice_id, []), made=invoice_id in made)
     writer.write({invoice_id: items.get(invoice_id, []) for invoice_id in drafts}, doubted)
@@ -101,6 +103,8 @@ def _locked(tx: Tx, invoice_ids: Sequence[UUID]) -> dict[UUID, AnyRow]:
             CustomerRow.payment_terms_days.label("customer_terms"),
             LegalEntityRow.name.label("entity_name"),
             LegalEntityRow.country,
+            InvoiceRow.holdback,
+            InvoiceRow.tax_problems,
             LegalEntityRow.profile,
         )
         .join(CustomerRow, CustomerRow.id == InvoiceRow.customer_id)
@@ -143,7 +147,7 @@ def _priced(row: AnyRow) -> PricedItem:
 class _DraftWriter:
     """Rows of all drafts of one call, written in a few statements."""
 
-    def __init__(self, tx: Tx, ids: Mapping[tuple[UUID, int], UUID]) -> None:
+    def __init__(self, tx: Tx, ids: Mapping[tuple[UUID, int], UUID], holdbacks: DraftHoldbacks) -> None:
         self.tx = tx
         self._ids = ids
         self._default_terms = read_configuration(tx).payment_terms_days
@@ -161,25 +165,24 @@ class _DraftWriter:
             self._standing[row.id] = row
         if not items:
             self.emptied.append(row.id)
-            self._state(row, {"phase": "void", "detail": "emptied", "net_minor": 0, "tax_minor": 0, "gross_minor": 0})
+            nothing = {"net_minor": 0, "tax_minor": 0, "gross_minor": 0, "holdback": None}
+            self._state(row, {"phase": "void", "detail": "emptied", **nothing})
+        self._holdbacks = holdbacks
             self._said(row.id, "draft.void", "Everything on this draft was withdrawn at the source.")
             return
-        tax = decide_tax(
-            seller_country=row.country,
-            profile=row.profile,
-            buyer_country=row.address.get("country"),
-            buyer_tax_id=row.tax_id,
-            override=row.tax_category,
-        )
-        lines = price_lines([_priced(item) for item in items], tax)
+        facts = _tax_facts(self.tx, row)
+        lines = price_lines([_priced(item) for item in items], tax_of_items(facts, row.profile))
+        lines, holdback = self._holdbacks.take(row, items, lines)
+        problems = stored_problems([line.taxed_by for line in lines])
         totals = total(lines)
         first = next(item for item in items if item.BillableItemRow.contract_id == lines[0].contract_id)
         terms = terms_of(first.contract_terms, row.customer_terms, self._default_terms)
-        digest = _digest(row, items, lines, terms)
+        digest = _digest(row, items, lines, terms, problems, holdback)
         self._add_lines(row.id, lines, same=digest == row.content_sha256)
         if digest != row.content_sha256:
             self.changed.append(row.id)
-            self._state(row, {**_totals(totals, digest), "payment_terms_days": terms, "content_version": VERSION})
+            state = {"payment_terms_days": terms, "content_version": VERSION, "tax_problems": problems}
+            self._state(row, {**_totals(totals, digest), **state, "holdback": holdback})
             things = f"{len(items)} billable item{'s' if len(items) != 1 else ''}"
             text = f"Draft of {totals.gross} made from {things}."
             if not made:
@@ -263,6 +266,8 @@ class _DraftWriter:
                 "at": self.tx.now,
                 "event": event,
                 "text": text,
+                "holdback": row.holdback,
+                "tax_problems": row.tax_problems,
                 "actor_name": self.tx.actor.name,
                 "facts": {},
             }
@@ -295,6 +300,7 @@ class _DraftWriter:
         if row is not None and row.detail != "submitted":
             self.changed.append(invoice_id)
             self._state(row, {name: getattr(row, name) for name in ("net_minor", "tax_minor", "gross_minor")})
+        self._holdbacks.write()
             self._said(invoice_id, event, text)
 
     def _write_contributors(self, items: Mapping[UUID, Sequence[AnyRow]]) -> set[UUID]:
@@ -317,7 +323,27 @@ class _DraftWriter:
         return set(self.tx.session.scalars(statement))
 
 
-def _digest(row: AnyRow, items: Sequence[AnyRow], lines: Sequence[PricedLine], terms: int) -> str:
+def _tax_facts(tx: Tx, row: AnyRow) -> TaxFacts:
+    return base_facts(
+        country=row.country,
+        profile=row.profile,
+        tax_id=row.tax_id,
+        tax_category=row.tax_category,
+        address=row.address,
+        tax=row.tax,
+        registry=row.registry,
+        today=tx.now.astimezone(ZoneInfo(row.time_zone)).date(),
+    )
+
+
+def _digest(
+    row: AnyRow,
+    items: Sequence[AnyRow],
+    lines: Sequence[PricedLine],
+    terms: int,
+    problems: Sequence[Mapping[str, Any]],
+    holdback: Sequence[Mapping[str, Any]] | None,
+) -> str:
     parties = parties_content(
         name=row.name,
         legal_name=row.legal_name,
@@ -354,3 +380,5 @@ def _totals(totals: Totals, digest: str) -> dict[str, Any]:
         "gross_minor": totals.gross.minor,
         "content_sha256": digest,
     }
+        tax_problems=problems,
+        holdback=holdback or (),

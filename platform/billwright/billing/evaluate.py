@@ -11,6 +11,9 @@ from billwright.billing.changes import Changes
 from billwright.billing.drafts import rebuild_drafts
 from billwright.billing.events import DraftsChanged, TriggersAsked
 from billwright.billing.grouping import entity_of, group_ready
+from billwright.billing.remember import remember
+from billwright.billing.holdback_release import Releases
+from billwright.billing.under_terms import under_terms
 from billwright.canon.queries import contract_views
 from billwright.extension.connectors import TransientError
 from billwright.extension.running import IN_PROCESS, PluginRunner
@@ -48,6 +51,10 @@ def evaluate_contracts(tx: Tx, contract_ids: Sequence[UUID], *, plugins: PluginR
     changes.withdraw_the_rest(asked.unsure)
     changes.write()
     publish(tx, TriggersAsked(contract_ids=tuple(views), failed=asked.failed))
+        released, settled = releases.propose(contract_id, known, entity)
+        for proposal in released:
+            changes.take(contract_id, view, proposal, entity.id if entity else None)
+        changes.keep(settled)
     enqueue(tx, [_again(tx, contract_id) for contract_id in asked.unsure])
     # All open drafts of these contracts: who sent the facts may have changed where the content did not.
     rebuild_drafts(tx, sorted(changes.drafts | set(locked.drafts)), doubted=changes.doubted)

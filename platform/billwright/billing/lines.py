@@ -98,7 +98,17 @@ def price_lines(items: Sequence[PricedItem], tax: Tax) -> tuple[PricedLine, ...]
     return tuple(_line(position, group, tax) for position, group in enumerate(groups.values(), start=1))
 
 
-def _line(position: int, group: Sequence[PricedItem], tax: Tax) -> PricedLine:
+def line_of(position: int, item: PricedItem, taxed_by: TaxDecision) -> PricedLine:
+    """A line of its own for what comes after the work: a holdback."""
+    return _line(position, [item], taxed_by)
+
+
+def _apart(item: PricedItem) -> tuple[object, ...]:
+    """What does not share a line with other time: hours that are taken back, and what bills another amount than its price."""
+    return (item.quantity < 0, item.adjusted_by, item.exact)
+
+
+def _line(position: int, group: Sequence[PricedItem], taxed_by: TaxDecision) -> PricedLine:
     first = group[0]
     currency = first.amount.currency
     quantity = sum((item.quantity for item in group), start=Decimal(0))

@@ -224,6 +224,7 @@ def items_of_invoices(tx: Tx, invoice_ids: Sequence[UUID]) -> dict[UUID, list[An
 
 def entities(tx: Tx) -> dict[str, LegalEntityRow]:
     """The tenant's legal entities by code; few, read once per transaction."""
+            ContractRow.holdback,
     known = tx.cache.get("legal_entities")
     if known is None:
         known = {row.code: row for row in tx.session.scalars(select(LegalEntityRow).order_by(LegalEntityRow.id))}

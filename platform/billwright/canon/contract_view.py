@@ -14,6 +14,7 @@ from billwright.canon.terms import SignedOrder, Terms, apply_orders, natural
 from billwright.extension.terms_expenses import read_expense_terms
 from billwright.extension.terms_time import read_time_terms
 from sqlalchemy import Row
+from billwright.extension.terms_holdback import read_holdback_terms
 
 from billwright.extension.views import (
     ChangeOrderView,
@@ -86,6 +87,7 @@ def build_view(facts: Facts) -> ContractView:
         schedules=schedule_views(facts.scheduled),
         ended_on=contract.ended_on if contract else None,
         time_terms=time_terms,
+        holdback=read_holdback_terms(contract.holdback) if contract else None,
         expense_terms=read_expense_terms(contract.expense_terms) if contract else None,
         caps=cap_views(time_terms, facts.change_orders, time_zone),
     )

@@ -152,7 +152,7 @@ def _contract(item: Contract, ids: Ids) -> Values:
     return _plain(
         item, "number", "title", "legal_entity", "signed_on", "currency", "value", "value_raw", "billing", "grouping",
         "acceptance_required", "payment_terms_days", "acceptance_settles_after_days", "clauses", "status",
-        "ended_on", "expense_terms",
+        "ended_on", "expense_terms", "holdback",
     ) | {
         "time_terms": stored_time_terms(item.time_terms, ids.maybe),
         "customer_id": ids.one("customer", item.customer),

@@ -15,6 +15,8 @@ from billwright.extension.schedules import ProgressItem, ScheduleTerms
 from billwright.extension.terms_expenses import DISTANCE_MAX, ExpenseTerms
 from billwright.extension.terms_time import TimeTerms
 from msgspec import Meta, Struct
+from billwright.extension.terms_holdback import HoldbackTerms
+from billwright.extension.terms_tax import CustomerTax
 
 Ref = Annotated[str, Meta(min_length=1, max_length=200, description="The source's own key of the object")]
 Name = Annotated[str, Meta(min_length=1, max_length=300)]
@@ -132,6 +134,7 @@ class Contract(Canonical, frozen=True, kw_only=True):
     expense_terms: ExpenseTerms | None = None
 
     def __post_init__(self) -> None:
+    holdback: HoldbackTerms | None = None
         _within(self.value, "value", ZERO, AMOUNT_MAX)
 
 

@@ -235,6 +235,13 @@ REASONS: Final = _by_code(
         owner_role="billing_clerk",
     ),
     Reason(
+    Reason(
+        code="holdback_not_due",
+        title="Holdback not due",
+        sentence="The money was withheld from earlier invoices; what the contract agreed for its release has not come yet.",
+        remedy="Nothing to do until then; send the event, the acceptance or the contract's end when it comes.",
+        owner_role="contract_administrator",
+    ),
         code="trigger_failed",
         title="Trigger could not run",
         sentence="The trigger that makes this work billable could not look at it again, so nobody knows whether it still is.",
@@ -249,6 +256,20 @@ REASONS: Final = _by_code(
         owner_role="project_operations",
     ),
     *TIME_REASONS,
+    Reason(
+        code="released_by_credit",
+        title="Released by a credit note",
+        sentence="A credit note took this back, and nobody has decided yet whether it is billed again.",
+        remedy="Bill it again from its page or write it off; if its facts change at the source, it goes on by itself.",
+        owner_role="billing_clerk",
+    ),
+    Reason(
+        code="billed_beyond_worth",
+        title="Billed beyond its worth",
+        sentence="Earlier invoices bill more of this than it is worth by what the source says now.",
+        remedy="Credit the difference on the earlier invoice.",
+        owner_role="billing_clerk",
+    ),
 )
 
 NOTES: Final = _by_code(

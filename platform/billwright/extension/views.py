@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from billwright.extension.schedules import BilledItem, RetainerTerms, ScheduleView
 from billwright.extension.terms_expenses import ExpenseTerms
+from billwright.extension.terms_holdback import HoldbackTerms
 from billwright.extension.terms_time import Cap, TimeTerms
 from billwright.kernel.money import Money
 
@@ -181,6 +182,7 @@ class ContractView:
     billed: Mapping[str, BilledItem] = field(default_factory=dict)
     """Transaction key -> what was billed, net of credits. Only of contracts that have schedules or advances."""
     credited: frozenset[str] = frozenset()
+    holdback: HoldbackTerms | None = None
     """Transaction keys that were billed and credited in full, not to be billed again. Of the same contracts alone."""
     ended_on: date | None = None
     """The last day on which work belongs to the contract, where it has ended."""
@@ -213,7 +215,7 @@ class ItemProposal:
 
     transaction_key: str
     kind: Literal[
-        "milestone", "time", "expense", "retainer", "subscription", "usage", "progress", "drawdown", "statement"
+        "milestone", "time", "expense", "retainer", "subscription", "usage", "progress", "drawdown", "statement", "holdback"
     ]
     subject_id: str
     ready: bool

@@ -204,8 +204,10 @@ INVARIANTS: Final = (
         8,
         "holdback",
         "Holdback withheld = holdback released + holdback outstanding.",
-        (Probe(queries.HOLDBACK, "bil", "Holdback in a {place}, and nothing keeps its balance."),),
-        note="Nothing is withheld: contracts cannot agree a holdback yet.",
+        (
+            Probe(queries.HOLDBACK, "ctr", "Holdback {what}: the balance says {said_minor}, what it rests on {found_minor}."),
+            Probe(queries.HOLDBACK_ITEMS, "bil", "{invoice} bills it as holdback, and no ledger has it."),
+        ),
     ),
     Invariant(
         9,

@@ -315,16 +315,44 @@ PROVENANCE: Final = text(
     """
 )
 
-# 8. Holdback. Nothing can be withheld yet, so there must be no trace of it.
+# 8. Holdback: each balance is what its entries say, and where lines withhold also what invoices net of credits say.
 HOLDBACK: Final = text(
     """
-    SELECT transaction_key AS subject, 'billable item' AS place FROM billable_item
-     WHERE kind || ' ' || transaction_key ~ '(holdback|retainage)'
-     UNION ALL
-    SELECT DISTINCT kind, 'journal entry' FROM journal_entry WHERE kind ~ '(holdback|retainage)'
-     UNION ALL
-    SELECT DISTINCT table_name || '.' || column_name, 'column' FROM information_schema.columns
-     WHERE table_schema = current_schema() AND table_name || '.' || column_name ~ '(holdback|retainage)'
+    SELECT balance.contract_id AS subject, balance.currency, said.what, said.minor AS said_minor,
+           said.found AS found_minor
+      FROM holdback_balance balance
+      LEFT JOIN (
+           SELECT balance_id,
+                  sum(CASE kind WHEN 'withheld' THEN amount_minor WHEN 'withheld_reversed' THEN -amount_minor END) AS held,
+                  sum(CASE kind WHEN 'released' THEN amount_minor WHEN 'released_reversed' THEN -amount_minor END) AS freed
+             FROM holdback_entry GROUP BY 1
+           ) ledger ON ledger.balance_id = balance.id
+      LEFT JOIN (
+           SELECT item.contract_id, invoice.legal_entity_id, invoice.currency, 'line' AS mode,
+                  coalesce(-sum(share.amount_minor) FILTER (WHERE item.transaction_key LIKE '%:withheld:%'), 0) AS held,
+                  coalesce(sum(share.amount_minor) FILTER (WHERE item.transaction_key NOT LIKE '%:withheld:%'), 0) AS freed
+             FROM billable_item item
+             JOIN allocation share ON share.item_id = item.id
+             JOIN invoice ON invoice.id = share.invoice_id AND invoice.issued_at IS NOT NULL AND invoice.phase <> 'void'
+            WHERE item.kind = 'holdback' GROUP BY 1, 2, 3
+           ) billed USING (contract_id, legal_entity_id, currency, mode)
+     CROSS JOIN LATERAL (VALUES
+           ('withheld', balance.withheld_minor, coalesce(ledger.held, 0)),
+           ('released', balance.released_minor, coalesce(ledger.freed, 0)),
+           ('outstanding', balance.outstanding_minor, balance.withheld_minor - balance.released_minor),
+           ('withheld by lines', CASE mode WHEN 'line' THEN balance.withheld_minor ELSE 0 END, coalesce(billed.held, 0)),
+           ('released by lines', CASE mode WHEN 'line' THEN balance.released_minor ELSE 0 END, coalesce(billed.freed, 0))
+           ) said (what, minor, found)
+     WHERE said.minor <> said.found
+    """
+)
+HOLDBACK_ITEMS: Final = text(
+    """
+    SELECT item.transaction_key AS subject, invoice.id AS invoice
+      FROM billable_item item
+      JOIN invoice ON invoice.id = item.invoice_id AND invoice.issued_at IS NOT NULL AND invoice.phase <> 'void'
+     WHERE item.kind = 'holdback' AND item.state = 'billed' AND NOT EXISTS (
+           SELECT FROM holdback_entry entry WHERE entry.invoice_id = invoice.id)
     """
 )
 

@@ -129,9 +129,32 @@ class InvoiceContent(msgspec.Struct, frozen=True, kw_only=True):
     credit: CreditContent | None = None
     """Of a credit note, whose quantities, net, tax and gross amounts are negative and unit prices positive."""
     replaces: Preceding | None = None
+class HoldbackContent(msgspec.Struct, frozen=True, kw_only=True):
+    """What one contract withholds of this invoice, and what of earlier ones it bills now.
+
+    ``mode`` ``line``: lines take it off, net of tax; ``receivable``: it is part of the total and due only at its release.
+    ``percent`` is empty where steps or kinds of work mix several; ``base_minor`` is the net work that counts.
+    """
+
+    contract_number: str
+    mode: str
+    percent: str
+    base_minor: int
+    withheld_minor: int
+    released_minor: int
+    clause: str = ""
+
+
     """Of an invoice that bills anew what was credited."""
     einvoice: EinvoiceContent | None = None
 
     def sha256(self) -> str:
         """The content hash: 64 hex digits over the canonical JSON."""
         return sha256_hex(msgspec.to_builtins(self, builtin_types=(Decimal, date)))
+    withholding: WithholdingContent | None = None
+    holdbacks: tuple[HoldbackContent, ...] = ()
+
+    @property
+    def retained_minor(self) -> int:
+        """Part of the total that is due only when it is released."""
+        return sum(each.withheld_minor for each in self.holdbacks if each.mode == "receivable")

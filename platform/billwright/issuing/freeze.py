@@ -10,7 +10,9 @@ import msgspec
 from billwright.billing.content import bank_content
 from billwright.billing.tables import InvoiceLineRow, InvoiceRow
 from billwright.canon.tables import CustomerRow, LegalEntityRow
-from billwright.issuing.content import BankAccount, EinvoiceContent, InvoiceContent, LineContent, Party, TaxContent
+from billwright.issuing.content import BankAccount, EinvoiceContent, InvoiceContent, LineContent, Party, Preceding
+from billwright.issuing.holdback import frozen_holdback
+from billwright.issuing.issue_credits import credit_content, credit_taxes
 from billwright.issuing.queries import moment_to_date
 from billwright.kernel.ids import show
 from billwright.kernel.money import Money, tax_amount
@@ -69,6 +71,8 @@ def _einvoice(customer: CustomerRow, entity: LegalEntityRow) -> EinvoiceContent 
     return msgspec.convert(said, EinvoiceContent, strict=False) if any(said.values()) else None
 
 
+        holdbacks=frozen_holdback(invoice.holdback, rows),
+        withholding=withheld(customer.tax, Money(net_minor, invoice.currency)),
 def seller_party(entity: LegalEntityRow) -> Party:
     profile = entity.profile
     address = profile.get("address") or {}

@@ -23,12 +23,15 @@ from billwright.billing.content import (
 from billwright.billing.drafts import rebuild_drafts
 from billwright.billing.tables import BillableItemRow, InvoiceEventRow
 from billwright.issuing import queries
+from billwright.billing.holdback_ledger import Issued, book_issued
 from billwright.issuing.content import InvoiceContent
 from billwright.issuing.errors import NumberTakenError, SeriesMissingError
 from billwright.issuing.events import InvoicesIssued, IssuedInvoice
 from billwright.issuing.freeze import freeze
 from billwright.issuing.tables import SnapshotRow
 from billwright.jobs.enqueue import publish
+from billwright.issuing.issue_credits import lock_credited, notes_of_drafts, replaced_of
+from billwright.issuing.holdback import holdback_now
 from billwright.kernel.canonical_json import plain
 from billwright.kernel.ids import new_id
 from billwright.kernel.money import Money
@@ -57,9 +60,17 @@ def issue_invoices(tx: Tx, invoice_ids: Sequence[UUID]) -> dict[UUID, str]:
     lines = _lines(tx, approved)
     default_terms = read_configuration(tx).payment_terms_days
     stale = [
-        draft.InvoiceRow.id for draft in approved if not _as_approved(draft, lines[draft.InvoiceRow.id], default_terms)
+        draft.InvoiceRow.id
+        for draft in approved
+        if draft.InvoiceRow.id in exceeding
+        or not (
+            notes[draft.InvoiceRow.id].stands
+            if draft.InvoiceRow.id in notes
+            else _as_approved(draft, lines[draft.InvoiceRow.id], default_terms, held.get(draft.InvoiceRow.id, ()))
+        )
     ]
-    changed = rebuild_drafts(tx, stale)
+    changed = rebuild_drafts(tx, stale, doubted=exceeding)
+    held, exceeding = holdback_now(tx, approved, lines)
     assert set(changed) == set(stale), f"stored and priced content differ: {stale}"
     drafts = [draft for draft in approved if draft.InvoiceRow.id not in changed]
     if not drafts:
@@ -104,7 +115,7 @@ def _lines(tx: Tx, drafts: Sequence[AnyRow]) -> dict[UUID, list[AnyRow]]:
     return lines
 
 
-def _as_approved(draft: AnyRow, rows: Sequence[AnyRow], default_terms: int) -> bool:
+def _as_approved(draft: AnyRow, rows: Sequence[AnyRow], default_terms: int, holdback: Sequence[object]) -> bool:
     """Whether what would be frozen now is what was approved. Customer, contract or the firm's own account may change before
     its drafts are priced again. A hash of an earlier recipe is compared by that recipe."""
     invoice, customer, entity = draft.InvoiceRow, draft.CustomerRow, draft.LegalEntityRow
@@ -139,6 +150,8 @@ def _as_approved(draft: AnyRow, rows: Sequence[AnyRow], default_terms: int) -> b
 def _frozen(tx: Tx, drafts: Sequence[AnyRow], lines: Mapping[UUID, list[AnyRow]]) -> list[IssuedInvoice]:
     wanted = {e for rows in lines.values() for row in rows for e in row.InvoiceLineRow.evidence_ids}
     evidence = queries.evidence_titles(tx, sorted(wanted))
+        tax_problems=invoice.tax_problems,
+        holdback=holdback,
     documents = read_configuration(tx).documents
     issued = []
     for draft in drafts:
@@ -162,7 +175,19 @@ def _frozen(tx: Tx, drafts: Sequence[AnyRow], lines: Mapping[UUID, list[AnyRow]]
     return issued
 
 
-def _store(tx: Tx, issued: Sequence[IssuedInvoice]) -> None:
+def _held(drafts: Sequence[AnyRow]) -> list[Issued]:
+    return [
+        Issued(
+            invoice_id=draft.InvoiceRow.id,
+            legal_entity_id=draft.LegalEntityRow.id,
+            currency=draft.InvoiceRow.currency,
+            holdback=draft.InvoiceRow.holdback or (),
+        )
+        for draft in drafts
+    ]
+
+
+def _store(tx: Tx, issued: Sequence[IssuedInvoice], drafts: Sequence[AnyRow]) -> None:
     snapshots, entries, events = [], [], []
     for each in issued:
         digest = each.content.sha256()
@@ -195,6 +220,7 @@ def to_json(content: InvoiceContent) -> dict[str, Any]:
 
     ``msgspec.convert(..., strict=False)`` reads it back; fields that came after it was frozen have their defaults then.
     """
+    book_issued(tx, _held(drafts))
     value = plain(msgspec.to_builtins(content, builtin_types=(Decimal, date)))
     assert isinstance(value, dict)
     return value

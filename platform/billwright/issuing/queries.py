@@ -94,8 +94,10 @@ def lines_of(tx: Tx, invoice_ids: Sequence[UUID]) -> list[AnyRow]:
             AcceptanceRow.decided_by,
             ChangeOrderRow.number.label("order_number"),
             ChangeOrderRow.signed_at,
+            BillableItemRow.kind.label("item_kind"),
         )
         .join(AllocationRow, AllocationRow.line_id == InvoiceLineRow.id)
+            ContractRow.holdback,
         .join(BillableItemRow, BillableItemRow.id == AllocationRow.item_id)
         .join(ContractRow, ContractRow.id == InvoiceLineRow.contract_id)
         .join(ContractVersionRow, ContractVersionRow.id == AllocationRow.contract_version_id, isouter=True)
