@@ -124,6 +124,14 @@ BREAKS: dict[str, tuple[str, set[tuple[int, str]]]] = {
         "UPDATE journal_line SET amount_minor = amount_minor - 1 WHERE entry_id = '<entry>' AND receivable_id IS NULL",
         {(5, "jrn:<entry>")},
     ),
+    "an entry worth something else": (
+        "UPDATE journal_line SET base_minor = base_minor - 1 WHERE entry_id = '<entry>' AND receivable_id IS NULL",
+        {(5, "jrn:<entry>")},
+    ),
+    "an entry valued in part": (
+        "UPDATE journal_line SET base_minor = NULL WHERE entry_id = '<entry>' AND receivable_id IS NULL",
+        {(5, "jrn:<entry>")},
+    ),
     "a balance made smaller": (
         "UPDATE receivable SET open_minor = 5 WHERE id = '<receivable>'",
         {(5, "rcv:<receivable>")},

@@ -15,6 +15,7 @@ from sqlalchemy import TextClause
 
 from billwright.documents.store import FileStore
 from billwright.insight import queries
+from billwright.insight import queries_billed as billed
 from billwright.insight.invariants_approvals import (
     approved_own_work,
     issued_past_findings,
@@ -25,6 +26,7 @@ from billwright.insight.invariants_audit import unrecorded_changes
 from billwright.insight.invariants_base import Offender, Scope
 from billwright.insight.invariants_content import changed_content, damaged_files
 from billwright.insight.invariants_isolation import growing_tables, isolation
+from billwright.insight.invariants_ledger import entries_off_in_base, values_left_behind
 from billwright.kernel.actor import SYSTEM
 from billwright.kernel.ids import show
 from billwright.kernel.money import MINOR_UNIT_DIGITS, Money
@@ -95,20 +97,32 @@ INVARIANTS: Final = (
     Invariant(
         1,
         "billed_once",
-        "A transaction key is billed at most once.",
+        "A transaction key is billed at most once, net of credits; what is credited is never more than what was billed.",
         (
-            Probe(queries.KEYS_TWICE, "bil", "{items} billable items have this transaction key."),
-            Probe(queries.QUANTITIES, "bil", "Is {state} with a quantity of {quantity}; invoices bill {allocated}."),
+            Probe(billed.KEYS_TWICE, "bil", "{items} billable items have this transaction key."),
             Probe(
-                queries.PLACES,
+                billed.QUANTITIES,
+                "bil",
+                "Is {state} with a quantity of {quantity}, {kept_quantity} of it on earlier invoices and "
+                "{written_off_quantity} written off; invoices bill {allocated}.",
+            ),
+            Probe(
+                billed.PLACES,
                 "bil",
                 "{invoice} bills it, but it is {state}, on another invoice, or of another customer.",
             ),
             Probe(
-                queries.AMOUNTS,
+                billed.AMOUNTS,
                 "bil",
-                "Is worth {amount_minor} (priced in {item_currency}); {invoice} bills {billed_minor}.",
+                "Is {state} and worth {amount_minor}, {kept_minor} of it on earlier invoices and {written_off_minor} written "
+                "off; documents bill {billed_minor}.",
             ),
+            Probe(
+                billed.CREDITS,
+                "inv",
+                "Line {position} bills {quantity} for {amount_minor}; credited are {credited_quantity} for {credited_minor}.",
+            ),
+            Probe(billed.CREDITED_TAX, "inv", "Is credited in full with {tax_minor} tax; credited are {credited_minor}."),
         ),
     ),
     Invariant(
@@ -175,6 +189,8 @@ INVARIANTS: Final = (
                 "pay",
                 "Of {amount_minor} received, {applied_minor} is applied and {unapplied_minor} said to be left.",
             ),
+            entries_off_in_base,
+            values_left_behind,
         ),
     ),
     Invariant(
