@@ -1,7 +1,8 @@
 """The legal entities of a blueprint and their number series."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -54,16 +55,27 @@ def _row(entity: LegalEntity, *, default: bool) -> dict[str, Any]:
         "email": entity.email,
         "phone": entity.phone,
         "bank": _banks(entity.bank),
-        "standard_tax_rate": format(entity.standard_tax_rate.normalize(), "f"),
+        "standard_tax_rate": _percent(entity.standard_tax_rate) if entity.standard_tax_rate is not None else None,
         "accounts": _accounts(entity.accounts),
         "default": default,
     }
+    if entity.tax is not None:
+        regime = msgspec.to_builtins(entity.tax) | {"provincial": _percents(entity.tax.provincial)}
+        profile["tax"] = {name: value for name, value in regime.items() if value}
     if entity.calendar is not None:
         profile["calendar"] = msgspec.to_builtins(entity.calendar)
     columns = {"name": entity.name, "country": entity.country, "currency": entity.currency}
     if entity.einvoice is not None:
         profile["einvoice"] = msgspec.to_builtins(entity.einvoice)
     return {"code": entity.code, **columns, "time_zone": entity.time_zone, "profile": profile}
+
+
+def _percent(value: Decimal) -> str:
+    return format(value.normalize(), "f")
+
+
+def _percents(given: Mapping[str, Decimal]) -> dict[str, str]:
+    return {name: _percent(value) for name, value in given.items()}
 
 
 def _banks(given: Bank | tuple[Bank, ...] | None) -> list[dict[str, str]]:

@@ -5,7 +5,9 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct, field
 
+from billwright.billing.tax.jurisdictions import Service
 from billwright.canon.business_time import Calendar
+from billwright.extension.terms_tax import Region
 from billwright.extension.einvoicing import SellerEinvoice
 from billwright.kernel.brand import Brand
 from billwright.tenancy.configuration import (
@@ -83,6 +85,23 @@ class Accounts(Part, frozen=True, kw_only=True):
     deposits: Line = ""
 
 
+class TaxRegime(Part, frozen=True, kw_only=True):
+    """What decides the entity's tax beside its country and VAT id (docs/tax.md).
+
+    ``scheme``: small businesses and sellers that are not registered show no tax; ``scheme_reason`` is printed then, where
+    the platform knows no sentence. ``service`` is what it sells, ``services`` overrides it by kind of billable item.
+    ``provincial``: percent of the sales tax of provinces and states that depends on the very service; 0 where it is not due.
+    """
+
+    scheme: Literal["standard", "small_business", "not_registered"] = "standard"
+    scheme_reason: Annotated[str, Meta(max_length=500)] = ""
+    region: Region = ""
+    oss: bool = False
+    service: Service = "professional"
+    services: dict[Name, Service] = {}
+    provincial: dict[Annotated[str, Meta(pattern=r"^[A-Z0-9]{1,3}$")], Percent] = {}
+
+
 class LegalEntity(Part, frozen=True, kw_only=True):
     """A legal entity of the tenant, as it is printed on its invoices."""
 
@@ -98,7 +117,9 @@ class LegalEntity(Part, frozen=True, kw_only=True):
     email: Line = ""
     phone: Line = ""
     bank: Bank | tuple[Bank, ...] | None = None
-    standard_tax_rate: Percent = Decimal(0)
+    standard_tax_rate: Percent | None = None
+    """For supplies at home. Left out: by the platform's table of rates, by date; 0: no tax is charged at home."""
+    tax: TaxRegime | None = None
     einvoice: SellerEinvoice | None = None
     """What its e-invoices say: the format of customers who state none, the electronic address, whom to ask."""
     accounts: Accounts | None = None

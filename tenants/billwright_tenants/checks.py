@@ -81,11 +81,19 @@ def _entities(entities: tuple[LegalEntity, ...]) -> Iterator[str]:
             yield f"{path}.currency: {entity.currency!r} is no active ISO 4217 currency; write a code such as EUR."
         if not _is_zone(entity.time_zone):
             yield f"{path}.time_zone: {entity.time_zone!r} is no time zone; write a name such as Europe/Berlin."
-        rate = entity.standard_tax_rate
-        if not rate.is_finite() or not 0 <= rate <= 100 or rate * 100 != int(rate * 100):
-            yield f"{path}.standard_tax_rate: {rate} is no percentage of 0 to 100 with at most two decimals."
+        yield from _rates(path, entity)
         yield from _banks(path, entity)
         yield from _series(path, entity.series)
+
+
+def _rates(path: str, entity: LegalEntity) -> Iterator[str]:
+    stated = {} if entity.standard_tax_rate is None else {"standard_tax_rate": entity.standard_tax_rate}
+    regime = entity.tax
+    for region, percent in (regime.provincial if regime else {}).items():
+        stated[f"tax.provincial.{region}"] = percent
+    for name, rate in stated.items():
+        if not rate.is_finite() or not 0 <= rate <= 100 or rate * 100 != int(rate * 100):
+            yield f"{path}.{name}: {rate} is no percentage of 0 to 100 with at most two decimals."
 
 
 def _same_numbers(entities: tuple[LegalEntity, ...]) -> Iterator[str]:

@@ -6,12 +6,14 @@ from uuid import UUID
 
 from billwright.billing.lines import PricedLine
 from billwright.billing.tables import InvoiceLineRow
+from billwright.billing.tax.of_rows import stored_components
 from billwright.kernel.canonical_json import sha256_hex
 
-VERSION: Final = 2
+VERSION: Final = 3
 """The recipe of new hashes. The first one left out purchase orders, bank account and who sells, and took the payment terms
-as they were when the draft was made. A stored hash is compared by the recipe that made it (``InvoiceRow.content_version``):
-a draft that was approved under the first one and is not touched again is issued under it."""
+as they were when the draft was made; the second one, why a line bears no tax and of which taxes its rate is made. A stored
+hash is compared by the recipe that made it (``InvoiceRow.content_version``): a draft that was approved under an earlier one
+and is not touched again is issued under it."""
 BANK_FIELDS: Final = ("holder", "iban", "bic", "bank", "account_number", "routing")
 
 
@@ -25,6 +27,7 @@ def content_hash(
     seller: object = None,
     orders: Iterable[tuple[UUID, str]] = (),
     einvoice: Sequence[object] = (),
+    tax_problems: Sequence[object] = (),
     version: int = VERSION,
     credit: object = None,
     tax_problems: Sequence[object] = (),
@@ -36,6 +39,7 @@ def content_hash(
     ``stored_line_content``, in their order. ``orders`` are (contract, purchase order) of the lines. ``terms`` in days.
     ``credit`` from ``credit_facts``, of a credit note alone.
     ``einvoice``: what customer and seller say of e-invoices; where neither says anything the hash is as it was before.
+    ``tax_problems``: what is not certain about the tax (``InvoiceRow.tax_problems``).
     ``holdback``: what is withheld and released per contract (``Taken.stored``).
     ``tax_problems``: what is not certain about the tax (``InvoiceRow.tax_problems``).
     """
@@ -44,6 +48,8 @@ def content_hash(
         content |= {"seller": seller, "orders": sorted((str(contract), order) for contract, order in {*orders})}
     if any(einvoice):
         content["einvoice"] = list(einvoice)
+    if tax_problems:
+        content["tax_problems"] = list(tax_problems)
     if tax_problems:
         content["tax_problems"] = list(tax_problems)
     if holdback:
@@ -80,9 +86,11 @@ def parties_content(
     address: Mapping[str, Any],
     seller_country: str,
     seller_profile: Mapping[str, Any],
+    tax: Mapping[str, Any] | None = None,
 ) -> object:
     """What is printed of the buyer, and what decides the tax."""
-    return [name, legal_name, tax_id, tax_category, address, seller_country, seller_profile.get("standard_tax_rate")]
+    said = [name, legal_name, tax_id, tax_category, address, seller_country, seller_profile.get("standard_tax_rate")]
+    return [*said, tax] if tax else said
 
 
 def line_content(line: PricedLine) -> list[object]:
@@ -103,12 +111,15 @@ def line_content(line: PricedLine) -> list[object]:
         line.service_to,
         list(line.evidence_ids),
         sorted(str(share.item_id) for share in line.shares),
+        [line.tax.reason, line.tax.exemption_code, line.tax.reason_key, stored_components(line.tax.components)],
     ]
 
 
-def stored_line_content(line: InvoiceLineRow, item_ids: Sequence[UUID], currency: str) -> list[object]:
-    """The same of a line as it is stored."""
-    return [
+def stored_line_content(
+    line: InvoiceLineRow, item_ids: Sequence[UUID], currency: str, version: int = VERSION
+) -> list[object]:
+    """The same of a line as it is stored, by the recipe of ``version``."""
+    content: list[object] = [
         line.description,
         line.quantity.normalize(),
         line.unit_price.normalize(),
@@ -125,3 +136,6 @@ def stored_line_content(line: InvoiceLineRow, item_ids: Sequence[UUID], currency
         list(line.evidence_ids),
         sorted(str(item_id) for item_id in item_ids),
     ]
+    if version > 2:
+        content.append([line.tax_reason, line.tax_exemption_code, line.tax_reason_key, line.tax_components])
+    return content

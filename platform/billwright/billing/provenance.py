@@ -11,10 +11,13 @@ from msgspec import Struct
 
 from billwright.billing import reads
 from billwright.billing.schemas import SUBJECTS, ReasonOut, reasons_out
+from billwright.billing.tax import tax_of
+from billwright.billing.tax.jurisdictions import reason_text
+from billwright.billing.tax.of_rows import read_components
 from billwright.canon.schemas import Named, named, named_or_none
 from billwright.kernel.amount_out import AmountOut, DecimalText, amount_out, decimal_out
 from billwright.kernel.ids import show
-from billwright.kernel.money import Money, tax_amount
+from billwright.kernel.money import Money
 from billwright.tenancy.base import AnyRow
 from billwright.tenancy.transaction import Tx
 
@@ -87,11 +90,17 @@ class ShareOut(Struct, frozen=True, kw_only=True):
 
 
 class TaxOut(Struct, frozen=True):
-    """``category`` by UNCL 5305 (S, AE, Z, E, O ...), ``percent`` such as "19"."""
+    """``category`` by UNCL 5305 (S, AE, Z, E, O ...), ``percent`` such as "19"; ``exemption_code`` is of the VATEX list.
+
+    ``rule`` decided it, from what ``evidence`` says; both are empty for lines of earlier releases.
+    """
 
     category: str
     percent: DecimalText
     reason: str
+    exemption_code: str = ""
+    rule: str = ""
+    evidence: dict[str, Any] = {}
 
 
 class LineOut(Struct, frozen=True, kw_only=True):
@@ -232,22 +241,27 @@ def _evidence(row: AnyRow) -> EvidenceOut:
 
 def _tax(row: AnyRow) -> TaxOut:
     percent = Decimal(row.tax_rate_basis_points).scaleb(-2)
-    return TaxOut(row.tax_category, decimal_out(percent), row.tax_reason)
+    if row.tax_components:
+        percent = Decimal(sum(each["rate_ppm"] for each in row.tax_components)).scaleb(-4)
+    reason = row.tax_reason or reason_text(row.tax_reason_key, "en")
+    return TaxOut(
+        row.tax_category, decimal_out(percent), reason, row.tax_exemption_code, row.tax_rule, row.tax_evidence
+    )
 
 
 def taxes_out(rows: Sequence[AnyRow], currency: str) -> list[TaxTotalOut]:
     """Tax per category and rate, as it is totalled on the invoice."""
     lines = {row.id: row for row in rows}
-    taxable: dict[tuple[str, int, str], tuple[AnyRow, Money]] = {}
+    taxable: dict[tuple[str, int, str, str], tuple[AnyRow, Money]] = {}
     for row in lines.values():
-        key = (row.tax_category, row.tax_rate_basis_points, row.tax_reason)
+        key = (row.tax_category, row.tax_rate_basis_points, row.tax_reason, str(row.tax_components))
         _, before = taxable.get(key, (row, Money(0, currency)))
         taxable[key] = (row, before + Money(row.net_minor, currency))
     return [
         TaxTotalOut(
             _tax(row),
             amount_out(net.minor, currency),
-            amount_out(tax_amount(net, row.tax_rate_basis_points).minor, currency),
+            amount_out(tax_of(net, row.tax_rate_basis_points, read_components(row.tax_components)).minor, currency),
         )
         for _, (row, net) in sorted(taxable.items(), key=lambda pair: pair[0])
     ]

@@ -139,7 +139,7 @@ def _plain(item: Canonical, *names: str) -> Values:
 def _customer(item: Customer, _: Ids) -> Values:
     return _plain(
         item, "name", "legal_name", "tax_id", "address", "billing_email", "contacts", "language", "currency",
-        "po_required", "payment_terms_days", "tax_category", "einvoice",
+        "po_required", "payment_terms_days", "tax_category", "einvoice", "tax",
     )  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import structlog
 
+from billwright.billing.tax.problems import finding_of
 from billwright.extension.loading import callers, load_rules, plugin_settings
 from billwright.extension.running import Call, Failure, PluginRunner
 from billwright.extension.views import DraftView, Finding, LineView
@@ -107,17 +108,8 @@ def _log(name: str, draft_id: UUID, failure: Failure) -> None:
 
 
 def _own_findings(row: AnyRow) -> list[Said]:
-    """What the platform itself guessed about the draft: billing/tax.py treats a buyer without a country as domestic."""
-    if row.address.get("country") or row.tax_category:
-        return []
-    finding = Finding(
-        code="customer_country_missing",
-        severity="warning",
-        subject="draft",
-        message=f"The country of {row.name} is not known, so the invoice is taxed as one to a customer at home.",
-        remedy="Send the customer with the country in its address, or with a tax category; the draft is priced again.",
-    )
-    return [("tax", finding)]
+    """What is not certain about the tax of the draft (``billing/tax``)."""
+    return [("tax", finding_of(problem, row.name)) for problem in row.tax_problems]
 
 
 def _doubts(lines: Sequence[LineView]) -> list[Said]:

@@ -40,8 +40,7 @@ def lock_drafts(tx: Tx, invoice_ids: Sequence[UUID]) -> list[AnyRow]:
             InvoiceRow.legal_entity_id,
             CustomerRow.name,
             CustomerRow.po_required,
-            CustomerRow.address,
-            CustomerRow.tax_category,
+            InvoiceRow.tax_problems,
             LegalEntityRow.code,
             LegalEntityRow.time_zone,
         )

@@ -139,6 +139,7 @@ def import_blueprint(slug: str, seed: TenantSeed, connector: str) -> Blueprint:
                     "country": country,
                     "currency": "USD",
                     "time_zone": "UTC",
+                    "tax": {"scheme": "not_registered", "scheme_reason": "Amounts are as the record has them."},
                     "series": [{"document_type": "invoice", "pattern": "INV-{number:05d}"}],
                     "default": True,
                 }

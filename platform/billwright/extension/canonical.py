@@ -13,6 +13,7 @@ import msgspec
 from billwright.extension.einvoicing import CustomerEinvoice
 from billwright.extension.schedules import ProgressItem, ScheduleTerms
 from billwright.extension.terms_expenses import DISTANCE_MAX, ExpenseTerms
+from billwright.extension.terms_tax import CustomerTax
 from billwright.extension.terms_time import TimeTerms
 from msgspec import Meta, Struct
 from billwright.extension.terms_holdback import HoldbackTerms
@@ -77,6 +78,7 @@ class Customer(Canonical, frozen=True, kw_only=True):
     payment_terms_days: Annotated[int, Meta(ge=0, le=365)] | None = None
     tax_category: Literal["S", "Z", "E", "AE", "K", "G", "O"] | None = None
     einvoice: CustomerEinvoice | None = None
+    tax: CustomerTax | None = None
 
 
 class Project(Canonical, frozen=True, kw_only=True):

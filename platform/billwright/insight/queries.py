@@ -107,9 +107,13 @@ TOTALS: Final = text(
            coalesce(found.net, 0) AS lines_minor, coalesce(found.tax, 0) AS computed_tax_minor
       FROM invoice
       LEFT JOIN (
-           SELECT invoice_id, sum(net) AS net, sum(round(net * rate / 10000.0)) AS tax
-             FROM (SELECT invoice_id, tax_rate_basis_points AS rate, sum(net_minor) AS net
-                     FROM invoice_line GROUP BY invoice_id, tax_category, tax_rate_basis_points, tax_reason) breakdown
+           SELECT invoice_id, sum(net) AS net,
+                  sum(CASE WHEN components = '[]' THEN round(net * rate / 10000.0) ELSE (
+                      SELECT sum(round(net * CAST(part ->> 'rate_ppm' AS bigint) / 1000000.0))
+                        FROM jsonb_array_elements(components) part) END) AS tax
+             FROM (SELECT invoice_id, tax_rate_basis_points AS rate, tax_components AS components, sum(net_minor) AS net
+                     FROM invoice_line
+                    GROUP BY invoice_id, tax_category, tax_rate_basis_points, tax_reason, tax_components) breakdown
             GROUP BY invoice_id
            ) found ON found.invoice_id = invoice.id
      WHERE (invoice.net_minor, invoice.tax_minor, invoice.gross_minor)
@@ -140,8 +144,12 @@ SNAPSHOT_TOTALS: Final = text(
      CROSS JOIN LATERAL (
            SELECT coalesce(sum(CAST(row ->> 'taxable_minor' AS bigint)), 0) AS net,
                   coalesce(sum(CAST(row ->> 'tax_minor' AS bigint)), 0) AS tax,
-                  coalesce(bool_and(CAST(row ->> 'tax_minor' AS bigint) = round(CAST(row ->> 'taxable_minor' AS bigint)
-                      * CAST(row ->> 'rate_basis_points' AS bigint) / 10000.0)), true) AS each_right
+                  coalesce(bool_and(CAST(row ->> 'tax_minor' AS bigint) = coalesce(
+                      (SELECT sum(round(CAST(row ->> 'taxable_minor' AS bigint) * CAST(part ->> 'rate_ppm' AS bigint)
+                              / 1000000.0))
+                         FROM jsonb_array_elements(coalesce(row -> 'components', '[]')) part),
+                      round(CAST(row ->> 'taxable_minor' AS bigint) * CAST(row ->> 'rate_basis_points' AS bigint)
+                          / 10000.0))), true) AS each_right
              FROM jsonb_array_elements(frozen.content -> 'taxes') row
            ) breakdown
      WHERE (CAST(frozen.content ->> 'net_minor' AS bigint), CAST(frozen.content ->> 'tax_minor' AS bigint),

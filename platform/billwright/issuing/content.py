@@ -6,6 +6,7 @@ Unit prices and quantities are decimal strings without trailing exponent.
 
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 import msgspec
 
@@ -51,6 +52,10 @@ class LineContent(msgspec.Struct, frozen=True, kw_only=True):
     tax_category: str
     tax_rate_basis_points: int
     tax_reason: str = ""
+    tax_exemption_code: str = ""
+    tax_rule: str = ""
+    tax_evidence: dict[str, Any] = {}
+    """What decided the tax: rule, source, day of supply, rate, facts of both parties (``billing/tax``)."""
     contract_number: str = ""
     contract_version: int = 1
     clause: str = ""
@@ -69,14 +74,36 @@ class LineContent(msgspec.Struct, frozen=True, kw_only=True):
     transaction_keys: tuple[str, ...] = ()
 
 
+class TaxComponentContent(msgspec.Struct, frozen=True, kw_only=True):
+    """One of several taxes on the same base. ``rate_ppm`` are millionths: 9.975 % is 99750."""
+
+    name: str
+    rate_ppm: int
+    tax_minor: int
+
+
 class TaxContent(msgspec.Struct, frozen=True, kw_only=True):
-    """One row of the tax breakdown (EN 16931 BG-23)."""
+    """One row of the tax breakdown (EN 16931 BG-23). Of several ``components`` the rate is their sum, rounded down.
+
+    ``exemption_code`` is of the VATEX code list; ``reason`` is in the document's language.
+    """
 
     category: str
     rate_basis_points: int
     taxable_minor: int
     tax_minor: int
     reason: str = ""
+    exemption_code: str = ""
+    components: tuple[TaxComponentContent, ...] = ()
+
+
+class WithholdingContent(msgspec.Struct, frozen=True, kw_only=True):
+    """What the customer keeps back of the net amount and pays to its tax office; the invoice's total stays."""
+
+    rate_basis_points: int
+    base_minor: int
+    amount_minor: int
+    reason: str
 
 
 class EinvoiceContent(msgspec.Struct, frozen=True, kw_only=True):
@@ -100,6 +127,22 @@ class CreditContent(msgspec.Struct, frozen=True, kw_only=True):
     preceding: Preceding
     reason_code: str
     reason: str
+
+
+class HoldbackContent(msgspec.Struct, frozen=True, kw_only=True):
+    """What one contract withholds of this invoice, and what of earlier ones it bills now.
+
+    ``mode`` ``line``: lines take it off, net of tax; ``receivable``: it is part of the total and due only at its release.
+    ``percent`` is empty where steps or kinds of work mix several; ``base_minor`` is the net work that counts.
+    """
+
+    contract_number: str
+    mode: str
+    percent: str
+    base_minor: int
+    withheld_minor: int
+    released_minor: int
+    clause: str = ""
 
 
 class InvoiceContent(msgspec.Struct, frozen=True, kw_only=True):
@@ -129,28 +172,8 @@ class InvoiceContent(msgspec.Struct, frozen=True, kw_only=True):
     credit: CreditContent | None = None
     """Of a credit note, whose quantities, net, tax and gross amounts are negative and unit prices positive."""
     replaces: Preceding | None = None
-class HoldbackContent(msgspec.Struct, frozen=True, kw_only=True):
-    """What one contract withholds of this invoice, and what of earlier ones it bills now.
-
-    ``mode`` ``line``: lines take it off, net of tax; ``receivable``: it is part of the total and due only at its release.
-    ``percent`` is empty where steps or kinds of work mix several; ``base_minor`` is the net work that counts.
-    """
-
-    contract_number: str
-    mode: str
-    percent: str
-    base_minor: int
-    withheld_minor: int
-    released_minor: int
-    clause: str = ""
-
-
     """Of an invoice that bills anew what was credited."""
     einvoice: EinvoiceContent | None = None
-
-    def sha256(self) -> str:
-        """The content hash: 64 hex digits over the canonical JSON."""
-        return sha256_hex(msgspec.to_builtins(self, builtin_types=(Decimal, date)))
     withholding: WithholdingContent | None = None
     holdbacks: tuple[HoldbackContent, ...] = ()
 
@@ -158,3 +181,7 @@ class HoldbackContent(msgspec.Struct, frozen=True, kw_only=True):
     def retained_minor(self) -> int:
         """Part of the total that is due only when it is released."""
         return sum(each.withheld_minor for each in self.holdbacks if each.mode == "receivable")
+
+    def sha256(self) -> str:
+        """The content hash: 64 hex digits over the canonical JSON."""
+        return sha256_hex(msgspec.to_builtins(self, builtin_types=(Decimal, date)))

@@ -8,14 +8,16 @@ from uuid import UUID
 import msgspec
 
 from billwright.billing.content import bank_content
+from billwright.billing.credit_drafts import Note
 from billwright.billing.tables import InvoiceLineRow, InvoiceRow
 from billwright.canon.tables import CustomerRow, LegalEntityRow
 from billwright.issuing.content import BankAccount, EinvoiceContent, InvoiceContent, LineContent, Party, Preceding
 from billwright.issuing.holdback import frozen_holdback
 from billwright.issuing.issue_credits import credit_content, credit_taxes
 from billwright.issuing.queries import moment_to_date
+from billwright.issuing.tax_content import reason_of, tax_rows, withheld
 from billwright.kernel.ids import show
-from billwright.kernel.money import Money, tax_amount
+from billwright.kernel.money import Money
 from billwright.tenancy.base import AnyRow
 from billwright.tenancy.configuration import DocumentSettings
 from billwright_templates.versions import template_version
@@ -30,10 +32,14 @@ def freeze(
     evidence: Mapping[UUID, str],
     documents: DocumentSettings,
     today: date,
+    note: Note | None = None,
+    replaces: Preceding | None = None,
 ) -> InvoiceContent:
     """The content as it will stand for ever: parties, lines with their references, tax breakdown, totals."""
     lines = _lines(rows, evidence, customer.language, entity.time_zone)
-    taxes = _taxes(lines, invoice.currency)
+    stored = list({row.InvoiceLineRow.id: row.InvoiceLineRow for row in rows}.values())
+    taxes = tax_rows(stored, invoice.currency, customer.language)
+    taxes = credit_taxes(taxes, note)
     net_minor = sum(line.net_minor for line in lines)
     tax_minor = sum(tax.tax_minor for tax in taxes)
     assert (net_minor, tax_minor) == (invoice.net_minor, invoice.tax_minor), f"totals of {invoice.id} moved"
@@ -62,7 +68,11 @@ def freeze(
         notes=tuple(documents.notes),
         template_set=documents.template_set,
         template_version=template_version(documents.template_set, documents.template_html),
+        credit=credit_content(note),
+        replaces=replaces,
         einvoice=_einvoice(customer, entity),
+        holdbacks=frozen_holdback(invoice.holdback, rows),
+        withholding=withheld(customer.tax, Money(net_minor, invoice.currency)),
     )
 
 
@@ -71,8 +81,6 @@ def _einvoice(customer: CustomerRow, entity: LegalEntityRow) -> EinvoiceContent 
     return msgspec.convert(said, EinvoiceContent, strict=False) if any(said.values()) else None
 
 
-        holdbacks=frozen_holdback(invoice.holdback, rows),
-        withholding=withheld(customer.tax, Money(net_minor, invoice.currency)),
 def seller_party(entity: LegalEntityRow) -> Party:
     profile = entity.profile
     address = profile.get("address") or {}
@@ -145,7 +153,10 @@ def _line(group: Sequence[AnyRow], evidence: Mapping[UUID, str], language: str, 
         net_minor=line.net_minor,
         tax_category=line.tax_category,
         tax_rate_basis_points=line.tax_rate_basis_points,
-        tax_reason=line.tax_reason,
+        tax_reason=reason_of(line, language),
+        tax_exemption_code=line.tax_exemption_code,
+        tax_rule=line.tax_rule,
+        tax_evidence=line.tax_evidence,
         contract_number=row.contract_number,
         contract_version=row.version_number or 1,
         clause=line.clause,
@@ -163,21 +174,3 @@ def _line(group: Sequence[AnyRow], evidence: Mapping[UUID, str], language: str, 
         evidence=tuple(evidence.get(identifier, "") for identifier in line.evidence_ids),
         transaction_keys=tuple(member.transaction_key for member in group),
     )
-
-
-def _taxes(lines: Sequence[LineContent], currency: str) -> list[TaxContent]:
-    """Tax per category and rate, rounded once per row (EN 16931, BR-CO-17)."""
-    taxable: dict[tuple[str, int, str], int] = {}
-    for line in lines:
-        key = (line.tax_category, line.tax_rate_basis_points, line.tax_reason)
-        taxable[key] = taxable.get(key, 0) + line.net_minor
-    return [
-        TaxContent(
-            category=category,
-            rate_basis_points=rate,
-            taxable_minor=minor,
-            tax_minor=tax_amount(Money(minor, currency), rate).minor,
-            reason=reason,
-        )
-        for (category, rate, reason), minor in sorted(taxable.items())
-    ]

@@ -20,18 +20,20 @@ from billwright.billing.content import (
     stored_line_content,
     terms_of,
 )
+from billwright.billing.credit_drafts import CREDIT_NOTE
+from billwright.billing.credit_release import release_credited
 from billwright.billing.drafts import rebuild_drafts
+from billwright.billing.holdback_ledger import Issued, book_issued
 from billwright.billing.tables import BillableItemRow, InvoiceEventRow
 from billwright.issuing import queries
-from billwright.billing.holdback_ledger import Issued, book_issued
 from billwright.issuing.content import InvoiceContent
 from billwright.issuing.errors import NumberTakenError, SeriesMissingError
 from billwright.issuing.events import InvoicesIssued, IssuedInvoice
 from billwright.issuing.freeze import freeze
-from billwright.issuing.tables import SnapshotRow
-from billwright.jobs.enqueue import publish
 from billwright.issuing.issue_credits import lock_credited, notes_of_drafts, replaced_of
 from billwright.issuing.holdback import holdback_now
+from billwright.issuing.tables import SnapshotRow
+from billwright.jobs.enqueue import publish
 from billwright.kernel.canonical_json import plain
 from billwright.kernel.ids import new_id
 from billwright.kernel.money import Money
@@ -54,11 +56,14 @@ def issue_invoices(tx: Tx, invoice_ids: Sequence[UUID]) -> dict[UUID, str]:
         SeriesMissingError: a legal entity has no number series; nothing of the batch is issued.
         NumberTakenError: another series made this number already; the transaction cannot go on.
     """
+    lock_credited(tx, invoice_ids)
     approved = queries.lock_approved(tx, invoice_ids)
     if not approved:
         return {}
-    lines = _lines(tx, approved)
+    lines = rows_of(tx, approved)
+    notes = notes_of_drafts(tx, approved)
     default_terms = read_configuration(tx).payment_terms_days
+    held, exceeding = holdback_now(tx, approved, lines)
     stale = [
         draft.InvoiceRow.id
         for draft in approved
@@ -70,13 +75,13 @@ def issue_invoices(tx: Tx, invoice_ids: Sequence[UUID]) -> dict[UUID, str]:
         )
     ]
     changed = rebuild_drafts(tx, stale, doubted=exceeding)
-    held, exceeding = holdback_now(tx, approved, lines)
     assert set(changed) == set(stale), f"stored and priced content differ: {stale}"
     drafts = [draft for draft in approved if draft.InvoiceRow.id not in changed]
     if not drafts:
         return {}
-    issued = _frozen(tx, drafts, lines)
-    _store(tx, issued)
+    issued = frozen_of(tx, drafts, lines)
+    _store(tx, issued, drafts)
+    release_credited(tx, [draft.InvoiceRow.id for draft in drafts if draft.InvoiceRow.id in notes])
     series = _series(tx, drafts)
     publish(tx, InvoicesIssued(invoices=tuple(issued)))
     numbers: dict[UUID, str] = {}
@@ -92,7 +97,8 @@ def issue_invoices(tx: Tx, invoice_ids: Sequence[UUID]) -> dict[UUID, str]:
                 "Another number series of this firm made the same number already; give each series a pattern of its own."
             ) from error
         if len(taken) != len(ids):
-            raise SeriesMissingError("The legal entity has no number series for invoices; add one to its blueprint.")
+            kind = "credit notes" if document_type == CREDIT_NOTE else "invoices"
+            raise SeriesMissingError(f"The legal entity has no number series for {kind}; add one to its blueprint.")
         numbers |= taken
     return numbers
 
@@ -107,7 +113,7 @@ def _is_taken(error: IntegrityError) -> bool:
     return getattr(violation, "sqlstate", None) == UNIQUE_VIOLATION and name == "uq_invoice_number"
 
 
-def _lines(tx: Tx, drafts: Sequence[AnyRow]) -> dict[UUID, list[AnyRow]]:
+def rows_of(tx: Tx, drafts: Sequence[AnyRow]) -> dict[UUID, list[AnyRow]]:
     """Rows of each draft: one per line and billed item."""
     lines: dict[UUID, list[AnyRow]] = defaultdict(list)
     for row in queries.lines_of(tx, [draft.InvoiceRow.id for draft in drafts]):
@@ -137,22 +143,25 @@ def _as_approved(draft: AnyRow, rows: Sequence[AnyRow], default_terms: int, hold
             address=customer.address,
             seller_country=entity.country,
             seller_profile=entity.profile,
+            tax=customer.tax,
         ),
         terms=invoice.payment_terms_days if version == 1 else terms,
-        lines=[stored_line_content(line, items[line.id], invoice.currency) for line in lines.values()],
+        lines=[stored_line_content(line, items[line.id], invoice.currency, version) for line in lines.values()],
         seller=seller_content(entity.name, entity.profile, invoice.currency),
         orders=((row.InvoiceLineRow.contract_id, row.po_number) for row in rows),
         einvoice=(customer.einvoice, entity.profile.get("einvoice")),
+        tax_problems=invoice.tax_problems,
+        holdback=holdback,
     )
     return bool(digest == invoice.content_sha256)
 
 
-def _frozen(tx: Tx, drafts: Sequence[AnyRow], lines: Mapping[UUID, list[AnyRow]]) -> list[IssuedInvoice]:
+def frozen_of(tx: Tx, drafts: Sequence[AnyRow], lines: Mapping[UUID, list[AnyRow]]) -> list[IssuedInvoice]:
+    """What would be frozen of the drafts now, in a constant number of statements; ``lines`` from ``rows_of``."""
     wanted = {e for rows in lines.values() for row in rows for e in row.InvoiceLineRow.evidence_ids}
     evidence = queries.evidence_titles(tx, sorted(wanted))
-        tax_problems=invoice.tax_problems,
-        holdback=holdback,
     documents = read_configuration(tx).documents
+    notes, replaced = notes_of_drafts(tx, drafts), replaced_of(tx, drafts)
     issued = []
     for draft in drafts:
         content = freeze(
@@ -163,6 +172,8 @@ def _frozen(tx: Tx, drafts: Sequence[AnyRow], lines: Mapping[UUID, list[AnyRow]]
             evidence=evidence,
             documents=documents,
             today=_today(tx, draft),
+            note=notes.get(draft.InvoiceRow.id),
+            replaces=replaced.get(draft.InvoiceRow.id),
         )
         issued.append(
             IssuedInvoice(
@@ -209,6 +220,7 @@ def _store(tx: Tx, issued: Sequence[IssuedInvoice], drafts: Sequence[AnyRow]) ->
     insert_many(tx.session, SnapshotRow, snapshots)
     insert_many(tx.session, InvoiceEventRow, events)
     record_many(tx, entries)
+    book_issued(tx, _held(drafts))
     billed = update(BillableItemRow).where(
         BillableItemRow.invoice_id.in_([each.invoice_id for each in issued]), BillableItemRow.state == "drafted"
     )
@@ -220,7 +232,6 @@ def to_json(content: InvoiceContent) -> dict[str, Any]:
 
     ``msgspec.convert(..., strict=False)`` reads it back; fields that came after it was frozen have their defaults then.
     """
-    book_issued(tx, _held(drafts))
     value = plain(msgspec.to_builtins(content, builtin_types=(Decimal, date)))
     assert isinstance(value, dict)
     return value
