@@ -31,6 +31,7 @@ class _Row:
     standard_minor: int | None = None
     adjusted_by: str = ""
     caps: tuple[str, ...] | None = None
+    notes: tuple[str, ...] = ("cap_written_down", "changed_after_billing")
     written_off_minor: int = 0
 
 
@@ -142,6 +143,7 @@ def test_what_is_billed_counts_first_and_stays_as_it_was_billed() -> None:
     assert (answer.uses[0].billed, answer.uses[0].open, answer.uses[0].written_down) == (95_00, 5_00, 75_00)
     shown = as_billed(answer.proposals["time:t2"], billed)
     assert (shown.amount, shown.standard) == (Money(90_00, "EUR"), Money(120_00, "EUR"))
+    assert shown.notes == ("cap_written_down",)
     changed = as_billed(a_proposal(an_entry(2), 130_00), billed)
     assert (changed.amount, changed.standard) == (Money(130_00, "EUR"), None)
 

@@ -4,7 +4,6 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
-
 from billwright.extension.hookspecs import Hooks
 from billwright.extension.loading import available_rules, available_triggers, settings_model
 from billwright.extension.reasons import NOTES, REASONS, Reason, explain
@@ -17,6 +16,7 @@ ROLES = {"billing_clerk", "project_operations", "contract_administrator", "integ
 def test_the_mapping_has_exactly_the_codes_that_triggers_and_billing_give() -> None:
     modules = [import_module(f"billwright_plugins.{name}") for name in TRIGGERS]
     modules.append(import_module("billwright.billing.changes"))
+    modules.extend(import_module(f"billwright.billing.{name}") for name in ("caps", "adjustments"))
 
     assert {code for module in modules for code in module.REASONS} == set(REASONS)
     assert {code for module in modules for code in module.NOTES} == set(NOTES)

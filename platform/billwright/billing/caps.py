@@ -17,6 +17,8 @@ from billwright.tenancy.base import AnyRow
 
 REASONS: Final = ("cap_held", "cap_currency")
 NOTES: Final = ("cap_written_down", "over_soft_cap")
+KEPT_NOTES: Final = frozenset({"cap_written_down", "adjusted_by_person"})
+"""What stays to be said of an item after it was billed."""
 COUNTED: Final[Mapping[str, frozenset[str]]] = {
     "time": frozenset({"time"}),
     "time_and_expenses": frozenset({"time", "expense"}),
@@ -240,6 +242,7 @@ def as_billed(proposal: ItemProposal, row: AnyRow) -> ItemProposal:
         standard=proposal.amount,
         adjusted_by=row.adjusted_by,
         caps=tuple(row.caps or ()),
+        notes=(*proposal.notes, *(note for note in row.notes if note in KEPT_NOTES)),
     )
 
 

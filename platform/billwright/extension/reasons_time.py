@@ -40,6 +40,27 @@ TIME_REASONS: Final = (
         remedy="Send a rate card with a rate for this kind of work, or the contract with a multiplier for it.",
         owner_role="contract_administrator",
     ),
+    Reason(
+        code="cap_held",
+        title="Cap reached",
+        sentence="A cap of the contract is used up, and what is above it waits for a higher one.",
+        remedy="Have a change order signed that raises the cap, and send it; the item then moves on by itself.",
+        owner_role="contract_administrator",
+    ),
+    Reason(
+        code="cap_currency",
+        title="Cap in another currency",
+        sentence="The contract has a cap, and the work is priced in another currency than the contract's.",
+        remedy="Send a rate card in the contract's currency, or the contract in the currency of the work.",
+        owner_role="contract_administrator",
+    ),
+    Reason(
+        code="adjustment_outdated",
+        title="Write-down no longer fits",
+        sentence="A person set another amount for this item, and its price has changed since then.",
+        remedy="Look at the new price: set the amount again, or withdraw the write-down or write-up.",
+        owner_role="billing_clerk",
+    ),
 )
 
 TIME_NOTES: Final = (
@@ -48,6 +69,27 @@ TIME_NOTES: Final = (
         title="Within the rounding",
         sentence="The agreed rounding leaves nothing of this entry to be billed.",
         remedy="Nothing to do; the hours are kept as worked.",
+        owner_role="billing_clerk",
+    ),
+    Reason(
+        code="cap_written_down",
+        title="Written down by a cap",
+        sentence="A cap of the contract is reached; what is above it is written down.",
+        remedy="Nothing to do; if the customer agrees to more, have a change order signed that raises the cap.",
+        owner_role="contract_administrator",
+    ),
+    Reason(
+        code="over_soft_cap",
+        title="Over a soft cap",
+        sentence="The work goes over a cap of the contract that only warns; it is billed in full.",
+        remedy="Ask the customer whether the overrun is agreed before the invoice goes out.",
+        owner_role="contract_administrator",
+    ),
+    Reason(
+        code="adjusted_by_person",
+        title="Written down or up",
+        sentence="A person set another amount than the agreed price makes; who and why is kept with the item.",
+        remedy="Nothing to do; withdraw it while the item is not billed, if the agreed price is right.",
         owner_role="billing_clerk",
     ),
 )
