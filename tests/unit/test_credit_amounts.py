@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from billwright.billing.credit_amounts import (
     Left,
     Part,
+    TaxKey,
     credit_tax,
     fitting_price,
     take_all,
@@ -17,7 +18,7 @@ from billwright.billing.credit_amounts import (
     take_quantity,
 )
 from billwright.kernel.ids import new_id
-from billwright.kernel.money import Money, price_times_quantity, tax_amount
+from billwright.kernel.money import Money, price_times_quantity
 
 CURRENCIES = st.sampled_from(["EUR", "JPY", "KWD"])
 PRICES = st.decimals(Decimal("0.01"), 20_000, places=3)
@@ -90,18 +91,22 @@ def test_a_fitting_price_comes_to_the_amount(price: Decimal, quantity: Decimal, 
     assert fitting_price(price, quantity, usual, currency) == price
 
 
-@given(st.integers(-(10**9), 10**9), st.lists(st.integers(1, 99), max_size=6), st.integers(0, 2_700), CURRENCIES)
-def test_tax_of_credits_in_parts_is_the_tax_of_the_invoice(net: int, cuts: list[int], rate: int, currency: str) -> None:
-    key = ("S", rate, "")
+KEYS = st.one_of(
+    st.builds(TaxKey, st.just("S"), st.integers(0, 2_700)), st.just(TaxKey("S", 1_498, "", "", (50_000, 99_750)))
+)
+
+
+@given(st.integers(-(10**9), 10**9), st.lists(st.integers(1, 99), max_size=6), KEYS, CURRENCIES)
+def test_tax_of_credits_in_parts_is_the_tax_of_the_invoice(
+    net: int, cuts: list[int], key: TaxKey, currency: str
+) -> None:
     before, taxes = 0, 0
     parts = [net * cut // 1_000 for cut in cuts]
     for part in [*parts, net - sum(parts)]:
-        tax = credit_tax(
-            key, invoiced_minor=net, before=Money(before, currency), before_tax_minor=taxes, now_minor=part
-        )
-        assert abs(tax - tax_amount(Money(part, currency), rate).minor) <= 1
+        tax = credit_tax(key, before=Money(before, currency), before_tax_minor=taxes, now_minor=part)
+        assert abs(tax - key.tax_of(Money(part, currency))) <= max(1, len(key.parts_ppm))
         before, taxes = before + part, taxes + tax
-    assert taxes == tax_amount(Money(net, currency), rate).minor
+    assert taxes == key.tax_of(Money(net, currency))
 
 
 def test_more_than_is_left_and_nothing_are_not_taken() -> None:

@@ -23,9 +23,9 @@ FALLBACK = Route("no row of the matrix fits: both steps", ("manager", "finance")
 def route(rules: Sequence[ApprovalRule], *, legal_entity: str, customer: str, customer_name: str, net: Money) -> Route:
     """The first row that fits by legal entity, customer (name or source key), currency and net amount.
 
-    ``at_least`` is reached by an amount that equals it.
+    ``at_least`` is reached by an amount that equals it; a credit note counts by what it takes back.
     """
-    amount = Decimal(net.decimal)
+    amount = abs(Decimal(net.decimal))
     for rule in rules:
         fits = (
             rule.legal_entity in ("*", legal_entity)

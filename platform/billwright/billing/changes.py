@@ -23,6 +23,8 @@ from billwright.tenancy.transaction import Tx
 
 # Of what a person released by a credit, and of what facts of now are worth less than earlier invoices bill.
 BEYOND: Final = "billed_beyond_worth"
+# Of what a person released by a credit, and of what facts of now are worth less than earlier invoices bill.
+BEYOND: Final = "billed_beyond_worth"
 # What billing itself has to say about an item, besides the triggers. ``extension/reasons.py`` has the words.
 REASONS: Final = (
     "legal_entity_unknown", "billed_on_another_contract", "withdrawn", "trigger_failed", "released_by_credit", BEYOND,
@@ -39,7 +41,9 @@ class Changes:
         self.drafts: set[UUID] = set()
         self.doubted: set[UUID] = set()
         self._known = known
-        self._billed = {(row.kind, row.subject_id): row for row in known.values() if row.state == "billed"}
+        self._billed = {
+            (row.kind, row.subject_id): row for row in known.values() if row.state == "billed" or row.kept_quantity
+        }
         self._seen: set[str] = set()
         self._new: list[dict[str, Any]] = []
         self._updates: list[dict[str, Any]] = []
@@ -56,9 +60,10 @@ class Changes:
         values = _values(self.tx, contract_id, view, self._judged(contract_id, view, proposal, entity_id))
         if row is None:
             self._add(values)
-        elif row.state == "billed":
+        elif row.state in ("billed", "written_off"):
             self._note(row, values)
         else:
+            judge_open_part(row, values)
             stays = values["state"] == "ready" and row.state == "drafted" and _fits(row, values, entity_id)
             moves = row.state == "drafted" and not stays
             if row.proposal_sha256 == values["proposal_sha256"] and row.state != "cancelled" and not moves:
@@ -78,7 +83,7 @@ class Changes:
         hold it, until the trigger answers again. ``doubted`` are those drafts.
         """
         for key, row in self._known.items():
-            if key in self._seen or row.state == "cancelled":
+            if key in self._seen or row.state in ("cancelled", "written_off"):
                 continue
             if row.contract_id in unsure:
                 self._doubt(row)
@@ -90,6 +95,8 @@ class Changes:
             if row.state == "drafted":
                 self.drafts.add(row.invoice_id)
             values = {"state": "cancelled", "reasons": ["withdrawn"], "invoice_id": None, "updated_at": self.tx.now}
+            if row.kept_quantity:
+                values["notes"] = [*row.notes, "withdrawn_after_billing"]
             self._updates.append({"b_id": row.id, **values})
             self._entry(row.id, row.state, values)
 
@@ -139,7 +146,7 @@ class Changes:
     def _write_notes(self, row: AnyRow, notes: list[str], proposal_sha256: str) -> None:
         change = {"notes": notes, "proposal_sha256": proposal_sha256, "updated_at": self.tx.now}
         self._updates.append({"b_id": row.id, **change})
-        self._entry(row.id, "billed", {"state": "billed", "notes": notes})
+        self._entry(row.id, row.state, {"state": row.state, "notes": notes})
 
     def _update(self, row: AnyRow, values: dict[str, Any]) -> None:
         state = values["state"]
@@ -185,6 +192,23 @@ def _fits(row: AnyRow, values: Mapping[str, Any], entity_id: UUID | None) -> boo
     return draft == (entity_id, values["customer_id"], values["project_id"], values["currency"]) and (
         row.contract_id == values["contract_id"]
     )
+
+
+def judge_open_part(row: AnyRow, values: dict[str, Any]) -> None:
+    """Of an item that earlier invoices bill in part, only the rest may be billed: it is billed when there is none, and
+    waits when its facts of now are worth less than what those invoices bill."""
+    kept, off = row.kept_quantity, row.written_off_quantity
+    if not (kept or off) or values["state"] != "ready":
+        return
+    if kept and row.currency != values["currency"]:
+        values["state"], values["reasons"] = "waiting", [BEYOND]
+        return
+    quantity = values["quantity"] - kept - off
+    minor = values["amount_minor"] - row.kept_minor - row.written_off_minor
+    if not quantity and not minor:
+        values["state"] = "billed"
+    elif quantity * values["quantity"] <= 0 or (values["amount_minor"] and minor * values["amount_minor"] <= 0):
+        values["state"], values["reasons"] = "waiting", [BEYOND]
 
 
 def _look_again(contract_id: UUID, moment: datetime) -> JobSpec:

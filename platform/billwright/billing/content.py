@@ -29,7 +29,6 @@ def content_hash(
     einvoice: Sequence[object] = (),
     tax_problems: Sequence[object] = (),
     version: int = VERSION,
-    credit: object = None,
     tax_problems: Sequence[object] = (),
     holdback: Sequence[object] = (),
 ) -> str:
@@ -37,7 +36,6 @@ def content_hash(
 
     ``parties`` from ``parties_content``, ``seller`` from ``seller_content``, ``lines`` from ``line_content`` or
     ``stored_line_content``, in their order. ``orders`` are (contract, purchase order) of the lines. ``terms`` in days.
-    ``credit`` from ``credit_facts``, of a credit note alone.
     ``einvoice``: what customer and seller say of e-invoices; where neither says anything the hash is as it was before.
     ``tax_problems``: what is not certain about the tax (``InvoiceRow.tax_problems``).
     ``holdback``: what is withheld and released per contract (``Taken.stored``).

@@ -10,7 +10,7 @@ from fractions import Fraction
 from typing import Final
 from uuid import UUID
 
-from billwright.kernel.money import MINOR_UNIT_DIGITS, Money, price_times_quantity, tax_amount
+from billwright.kernel.money import MINOR_UNIT_DIGITS, Money, price_times_quantity, round_half_up, tax_amount
 
 DIGITS_MAX: Final = 15
 
@@ -122,16 +122,27 @@ def _rounded(exact: Fraction, digits: int) -> tuple[Decimal, Decimal]:
         return value.quantize(step, rounding=ROUND_FLOOR), value.quantize(step, rounding=ROUND_CEILING)
 
 
-TaxKey = tuple[str, int, str]
-"""(category, rate in basis points, reason)."""
+@dataclass(frozen=True, slots=True)
+class TaxKey:
+    """What shares a row of the tax breakdown. ``parts_ppm`` are the rates of several taxes on one base, in millionths."""
+
+    category: str
+    rate_basis_points: int
+    reason: str = ""
+    exemption: str = ""
+    parts_ppm: tuple[int, ...] = ()
+
+    def tax_of(self, taxable: Money) -> int:
+        """Rounded once per tax."""
+        if not self.parts_ppm:
+            return tax_amount(taxable, self.rate_basis_points).minor
+        return sum(round_half_up(Fraction(taxable.minor * ppm, 1_000_000)) for ppm in self.parts_ppm)
 
 
-def credit_tax(key: TaxKey, *, invoiced_minor: int, before: Money, before_tax_minor: int, now_minor: int) -> int:
-    """Tax of a credit of ``now_minor`` net, where credits of ``before`` net took ``before_tax_minor`` of it already.
+def credit_tax(key: TaxKey, *, before: Money, before_tax_minor: int, now_minor: int) -> int:
+    """Tax of a credit of ``now_minor`` net, where credits of ``before`` net took ``before_tax_minor`` already.
 
-    Of the sum of all credits up to here, less what they took: each is within one minor unit of its own rounding, and all
-    together take exactly the invoice's tax, however it is cut. ``invoiced_minor`` is the net of this tax on the invoice.
+    Of the sum of all credits up to here, less what they took: each is within one minor unit per tax of its own rounding,
+    and all together take exactly the invoice's tax, however it is cut.
     """
-    so_far = Money(before.minor + now_minor, before.currency)
-    whole = Money(invoiced_minor, before.currency) if so_far.minor == invoiced_minor else so_far
-    return tax_amount(whole, key[1]).minor - before_tax_minor
+    return key.tax_of(before + Money(now_minor, before.currency)) - before_tax_minor

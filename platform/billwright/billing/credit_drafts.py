@@ -1,28 +1,32 @@
 """The draft of a credit note: what is left of an invoice to be credited, and the rows of what is taken back."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, astuple, dataclass
+from datetime import date
 from decimal import Decimal
 from typing import Any, Final, Literal
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, func, select
+from sqlalchemy.orm import aliased
 
-from billwright.billing.content import content_hash, parties_content, seller_content, stored_line_content
+from billwright.audit.record import entry_values, record_many
+from billwright.billing.content import seller_content
 from billwright.billing.credit_amounts import Left, Part, TaxKey, credit_tax, fitting_price
 from billwright.billing.tables import (
     AllocationRow,
     BillableItemRow,
     CreditNoteRow,
+    InvoiceEventRow,
     InvoiceLineRow,
     InvoiceRow,
 )
-from billwright.canon.tables import ContractRow, CustomerRow, LegalEntityRow
+from billwright.canon.tables import CustomerRow, LegalEntityRow
+from billwright.kernel.canonical_json import sha256_hex
 from billwright.kernel.ids import new_id
 from billwright.kernel.money import Money
-from billwright.tenancy.base import AnyRow
-from billwright.tenancy.recordset import table_of
+from billwright.tenancy.recordset import insert_many, table_of
 from billwright.tenancy.transaction import Tx
 
 CREDIT_NOTE: Final = "credit_note"
@@ -94,7 +98,9 @@ def lines_left(tx: Tx, invoice_id: UUID) -> list[LineLeft]:
 
 
 def key_of(line: InvoiceLineRow) -> TaxKey:
-    return line.tax_category, line.tax_rate_basis_points, line.tax_reason
+    parts = tuple(each["rate_ppm"] for each in line.tax_components or ())
+    exemption = f"{line.tax_exemption_code} {line.tax_reason_key}".strip()
+    return TaxKey(line.tax_category, line.tax_rate_basis_points, line.tax_reason, exemption, parts)
 
 
 def taxes_of(tx: Tx, invoice: InvoiceRow, lines: Sequence[LineLeft], taken: Sequence[Taken]) -> list[dict[str, Any]]:
@@ -105,30 +111,24 @@ def taxes_of(tx: Tx, invoice: InvoiceRow, lines: Sequence[LineLeft], taken: Sequ
         notes.where(InvoiceRow.credits_invoice_id == invoice.id, InvoiceRow.phase != "void")
     ):
         for row in rows:
-            before[row["category"], row["rate_basis_points"], row["reason"]] -= row["tax_minor"]
-    invoiced: defaultdict[TaxKey, int] = defaultdict(int)
-    left: defaultdict[TaxKey, int] = defaultdict(int)
+            before[_read_key(row)] -= row["tax_minor"]
+    credited: defaultdict[TaxKey, int] = defaultdict(int)
     now: defaultdict[TaxKey, int] = defaultdict(int)
     for each in lines:
-        invoiced[key_of(each.line)] += each.line.net_minor
-        left[key_of(each.line)] += each.net_minor
+        credited[key_of(each.line)] += each.line.net_minor - each.net_minor
     for part in taken:
         now[key_of(part.line)] += part.net_minor
-    return [
-        {
-            "category": key[0],
-            "rate_basis_points": key[1],
-            "reason": key[2],
-            "tax_minor": -credit_tax(
-                key,
-                invoiced_minor=invoiced[key],
-                before=Money(invoiced[key] - left[key], invoice.currency),
-                before_tax_minor=before[key],
-                now_minor=minor,
-            ),
-        }
-        for key, minor in sorted(now.items())
-    ]
+    rows = []
+    for key, minor in sorted(now.items(), key=lambda pair: astuple(pair[0])):
+        so_far = Money(credited[key], invoice.currency)
+        tax = credit_tax(key, before=so_far, before_tax_minor=before[key], now_minor=minor)
+        rows.append({**asdict(key), "taxable_minor": -minor, "tax_minor": -tax})
+    return rows
+
+
+def _read_key(row: Mapping[str, Any]) -> TaxKey:
+    parts = tuple(row["parts_ppm"])
+    return TaxKey(row["category"], row["rate_basis_points"], row["reason"], row["exemption"], parts)
 
 
 def line_rows(note_id: UUID, currency: str, taken: Sequence[Taken]) -> list[dict[str, Any]]:
@@ -145,6 +145,8 @@ def line_rows(note_id: UUID, currency: str, taken: Sequence[Taken]) -> list[dict
                 "quantity": -each.quantity,
                 "unit_price": fitting_price(each.line.unit_price, each.quantity, each.net_minor, currency),
                 "net_minor": -each.net_minor,
+                "standard_minor": None,
+                "adjusted_by": "",
             }
         )
     return rows
@@ -172,81 +174,126 @@ def allocation_rows(
     ]
 
 
-def credit_facts(note: CreditNoteRow | AnyRow, number: str | None) -> list[object]:
-    """What an approver of a credit note looks at besides parties and lines."""
-    return [str(note.credits_invoice_id), number, note.reason_code, note.reason, note.outcome, note.taxes]
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A credit note with its parties and lines, as they are now. ``items`` are what each line takes back."""
+
+    row: CreditNoteRow
+    invoice: InvoiceRow
+    customer: CustomerRow
+    entity: LegalEntityRow
+    credited_number: str
+    credited_on: date
+    lines: Sequence[tuple[InvoiceLineRow, Sequence[UUID]]]
+
+    @property
+    def stands(self) -> bool:
+        """Whether it is what its draft's hash was made of: what it takes back cannot change, its parties can."""
+        return self.digest == self.invoice.content_sha256
+
+    @property
+    def digest(self) -> str:
+        """Hash of all that an approver looks at: parties, what is credited and why, each line with amount, tax and items."""
+        customer, entity, currency = self.customer, self.entity, self.invoice.currency
+        note = self.row
+        return sha256_hex(
+            {
+                "credits": [note.credits_invoice_id, self.credited_number],
+                "why": [note.reason_code, note.reason, note.outcome],
+                "taxes": note.taxes,
+                "customer": [customer.id, customer.name, customer.legal_name, customer.tax_id, customer.address],
+                "einvoice": [customer.einvoice, entity.profile.get("einvoice")],
+                "seller": [entity.id, seller_content(entity.name, entity.profile, currency)],
+                "lines": [_line_content(line, items, currency) for line, items in self.lines],
+            }
+        )
 
 
-def credit_digest(
-    customer: CustomerRow,
-    entity: LegalEntityRow,
-    currency: str,
-    lines: Iterable[tuple[InvoiceLineRow, Sequence[UUID]]],
-    orders: Iterable[tuple[UUID, str]],
-    facts: Sequence[object],
-    *,
-    version: int,
-) -> str:
-    """The content hash of a credit note as it is stored. ``lines`` with the items that each takes back, in order."""
-    return content_hash(
-        version=version,
-        entity=entity.id,
-        customer=customer.id,
-        parties=parties_content(
-            name=customer.name,
-            legal_name=customer.legal_name,
-            tax_id=customer.tax_id,
-            tax_category=customer.tax_category,
-            address=customer.address,
-            seller_country=entity.country,
-            seller_profile=entity.profile,
-        ),
-        terms=0,
-        lines=[stored_line_content(line, items, currency) for line, items in lines],
-        seller=seller_content(entity.name, entity.profile, currency),
-        orders=orders,
-        credit=facts,
-    )
+def _line_content(line: InvoiceLineRow, items: Sequence[UUID], currency: str) -> list[object]:
+    return [
+        line.description,
+        line.quantity.normalize(),
+        line.unit,
+        line.unit_price.normalize(),
+        line.net_minor,
+        currency,
+        astuple(key_of(line)),
+        line.contract_id,
+        line.milestone_id,
+        line.change_order_id,
+        line.clause,
+        line.service_from,
+        line.service_to,
+        sorted(str(item) for item in items),
+    ]
 
 
-def digests_of(tx: Tx, note_ids: Sequence[UUID], *, version: int) -> dict[UUID, str]:
-    """The content hashes of drafts of credit notes as they would be made now. Three statements."""
+def notes_of(tx: Tx, note_ids: Sequence[UUID]) -> dict[UUID, Note]:
+    """Credit notes as they stand now. Two statements; none without any."""
+    if not note_ids:
+        return {}
     credited = table_of(InvoiceRow).alias("credited")
     query = (
-        select(InvoiceRow.id, InvoiceRow.currency, CreditNoteRow, CustomerRow, LegalEntityRow, credited.c.number)
+        select(InvoiceRow, CreditNoteRow, CustomerRow, LegalEntityRow, credited.c.number, credited.c.issued_on)
         .join(CreditNoteRow, CreditNoteRow.invoice_id == InvoiceRow.id)
         .join(CustomerRow, CustomerRow.id == InvoiceRow.customer_id)
         .join(LegalEntityRow, LegalEntityRow.id == InvoiceRow.legal_entity_id)
         .join(credited, credited.c.id == CreditNoteRow.credits_invoice_id)
         .where(InvoiceRow.id.in_(note_ids))
+        .order_by(InvoiceRow.id)
     )
-    notes = list(tx.session.execute(query))
+    found = list(tx.session.execute(query))
     shares = (
-        select(InvoiceLineRow, AllocationRow.item_id, ContractRow.po_number)
+        select(InvoiceLineRow, AllocationRow.item_id)
         .join(AllocationRow, AllocationRow.line_id == InvoiceLineRow.id)
-        .join(ContractRow, ContractRow.id == InvoiceLineRow.contract_id)
         .where(InvoiceLineRow.invoice_id.in_(note_ids))
         .order_by(InvoiceLineRow.invoice_id, InvoiceLineRow.position, AllocationRow.id)
-        .execution_options(populate_existing=True)
     )
     lines: dict[UUID, dict[UUID, tuple[InvoiceLineRow, list[UUID]]]] = {note_id: {} for note_id in note_ids}
-    orders: defaultdict[UUID, list[tuple[UUID, str]]] = defaultdict(list)
-    for row in tx.session.execute(shares):
-        line = row.InvoiceLineRow
-        lines[line.invoice_id].setdefault(line.id, (line, []))[1].append(row.item_id)
-        orders[line.invoice_id].append((line.contract_id, row.po_number))
+    for share in tx.session.execute(shares):
+        line = share.InvoiceLineRow
+        lines[line.invoice_id].setdefault(line.id, (line, []))[1].append(share.item_id)
     return {
-        row.id: credit_digest(
-            row.CustomerRow,
-            row.LegalEntityRow,
-            row.currency,
-            lines[row.id].values(),
-            orders[row.id],
-            credit_facts(row.CreditNoteRow, row.number),
-            version=version,
+        row.InvoiceRow.id: Note(
+            row=row.CreditNoteRow,
+            invoice=row.InvoiceRow,
+            customer=row.CustomerRow,
+            entity=row.LegalEntityRow,
+            credited_number=row.number,
+            credited_on=row.issued_on,
+            lines=tuple(lines[row.InvoiceRow.id].values()),
         )
-        for row in notes
+        for row in found
     }
+
+
+def refresh_credits(tx: Tx, note_ids: Sequence[UUID]) -> list[UUID]:
+    """Drafts of credit notes whose parties changed go back to the checks; return them. Locked by the caller.
+
+    What a credit note takes back never changes: its lines stay as they were asked for.
+    """
+    changed = [(each, each.digest) for each in notes_of(tx, note_ids).values()]
+    changed = [(each, digest) for each, digest in changed if digest != each.invoice.content_sha256]
+    entries, events = [], []
+    for each, digest in changed:
+        invoice = each.invoice
+        before = {"phase": invoice.phase, "content_sha256": invoice.content_sha256}
+        if invoice.phase != "validation_pending":
+            invoice.phase_since = tx.now
+        invoice.phase, invoice.detail, invoice.content_sha256 = "validation_pending", "submitted", digest
+        invoice.updated_at = tx.now
+        after = {"content_sha256": digest}
+        entries.append(entry_values(tx, "invoice.submitted", "invoice", invoice.id, before=before, after=after))
+        events.append(
+            {
+                "id": new_id(), "invoice_id": invoice.id, "at": tx.now, "event": "draft.changed",
+                "text": "Content changed: a party of the credit note did.", "actor_name": tx.actor.name, "facts": {},
+            }
+        )  # fmt: skip
+    tx.session.flush()
+    insert_many(tx.session, InvoiceEventRow, events)
+    record_many(tx, entries)
+    return [each.invoice.id for each, _ in changed]
 
 
 def counts_as_billed() -> ColumnElement[bool]:
@@ -254,3 +301,11 @@ def counts_as_billed() -> ColumnElement[bool]:
     return (InvoiceRow.phase != "void") & (
         (InvoiceRow.document_type != CREDIT_NOTE) | InvoiceRow.issued_at.is_not(None)
     )
+
+
+def is_credited() -> ColumnElement[bool]:
+    """Condition on ``AllocationRow``: issued credit notes took some of it back."""
+    taken = aliased(AllocationRow)
+    query = select(taken.id).join(InvoiceRow, InvoiceRow.id == taken.invoice_id)
+    credited = (taken.credits_id == AllocationRow.id) & InvoiceRow.issued_at.is_not(None)
+    return query.where(credited).correlate(AllocationRow).exists()

@@ -17,6 +17,7 @@ from billwright.billing.content import (
     seller_content,
     terms_of,
 )
+from billwright.billing.credit_drafts import CREDIT_NOTE, refresh_credits
 from billwright.billing.events import DraftsChanged, DraftsEmptied
 from billwright.billing.lines import PricedItem, PricedLine, Totals, price_lines, total
 from billwright.billing.tables import (
@@ -57,18 +58,22 @@ def rebuild_drafts(
     """
     if not invoice_ids:
         return []
-    drafts = _locked(tx, invoice_ids)
+    locked = _locked(tx, invoice_ids)
+    credits_ = [row.id for row in locked.values() if row.document_type == CREDIT_NOTE]
+    refreshed = refresh_credits(tx, credits_)
+    drafts = {invoice_id: row for invoice_id, row in locked.items() if row.document_type != CREDIT_NOTE}
     items = queries.items_of_invoices(tx, list(drafts))
     ids = _take_lines_away(tx, list(drafts)) if len(made) < len(drafts) else {}
     writer = _DraftWriter(tx, ids, DraftHoldbacks(tx, drafts, items))
     for invoice_id, row in drafts.items():
         writer.add(row, items.get(invoice_id, []), made=invoice_id in made)
     writer.write({invoice_id: items.get(invoice_id, []) for invoice_id in drafts}, doubted)
-    if writer.changed:
-        publish(tx, DraftsChanged(invoice_ids=tuple(writer.changed)))
+    changed = [*writer.changed, *refreshed]
+    if changed:
+        publish(tx, DraftsChanged(invoice_ids=tuple(changed)))
     if writer.emptied:
         publish(tx, DraftsEmptied(invoice_ids=tuple(writer.emptied)))
-    return writer.changed
+    return changed
 
 
 def _take_lines_away(tx: Tx, invoice_ids: Sequence[UUID]) -> dict[tuple[UUID, int], UUID]:
@@ -83,6 +88,7 @@ def _locked(tx: Tx, invoice_ids: Sequence[UUID]) -> dict[UUID, AnyRow]:
     query = (
         select(
             InvoiceRow.id,
+            InvoiceRow.document_type,
             InvoiceRow.legal_entity_id,
             InvoiceRow.customer_id,
             InvoiceRow.currency,
@@ -129,10 +135,10 @@ def _priced(row: AnyRow) -> PricedItem:
         contract_id=item.contract_id,
         project_id=item.project_id,
         description=item.description,
-        quantity=item.quantity,
+        quantity=item.quantity - item.kept_quantity - item.written_off_quantity,
         unit=item.unit,
         unit_price=item.unit_price,
-        amount=Money(item.amount_minor, item.currency),
+        amount=Money(item.amount_minor - item.kept_minor - item.written_off_minor, item.currency),
         service_from=item.service_from,
         service_to=item.service_to,
         clause=item.clause,
@@ -141,6 +147,7 @@ def _priced(row: AnyRow) -> PricedItem:
         rate_id=item.rate_id,
         evidence_ids=tuple(item.evidence_ids),
         who=who,
+        part=bool(item.kept_quantity or item.written_off_quantity),
     )
 
 

@@ -83,7 +83,7 @@ def entity_of(entities: Mapping[str, LegalEntityRow], code: str) -> LegalEntityR
 
 def _period_end(row: AnyRow, entity: LegalEntityRow) -> datetime | None:
     """When the item's period is over (midnight after its last day, in the entity's zone); none when it bills at once."""
-    if row.grouping != "monthly" or row.service_to is None:
+    if row.grouping != "monthly" or row.service_to is None or row.rebill_of is not None:
         return None
     day: date = row.service_to
     first_of_next = (day.replace(day=1) + timedelta(days=32)).replace(day=1)
@@ -91,6 +91,8 @@ def _period_end(row: AnyRow, entity: LegalEntityRow) -> datetime | None:
 
 
 def _group_key(row: AnyRow, entity: LegalEntityRow) -> str:
+    if row.rebill_of is not None:  # what replaces a credited invoice stands alone
+        return f"{entity.code}|{row.customer_id}|{row.project_id or row.contract_id}|{row.currency}|{row.rebill_of}"
     period = f"{row.service_to:%Y-%m}" if row.service_to else ""
     if row.grouping == "each":
         period = str(row.id)
@@ -126,6 +128,7 @@ def _make_drafts(tx: Tx, entities: Mapping[str, LegalEntityRow], groups: Mapping
                 "created_at": tx.now,
                 "updated_at": tx.now,
                 "phase_since": tx.now,
+                "replaces_invoice_id": first.rebill_of,
             }
         )
     if rows:

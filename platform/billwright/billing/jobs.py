@@ -9,6 +9,7 @@ from sqlalchemy import select
 from billwright.billing import queries
 from billwright.billing.drafts import rebuild_drafts
 from billwright.billing.evaluate import evaluate_contracts
+from billwright.billing.events import ItemsReleased
 from billwright.canon.events import ContractsTouched, CustomersTouched
 from billwright.canon.tables import ContractRow
 from billwright.extension.running import IN_PROCESS, PluginRunner
@@ -18,7 +19,7 @@ from billwright.kernel.events import DomainEvent, JobSpec
 from billwright.tenancy.transaction import Tx
 
 
-def on_contracts_touched(event: ContractsTouched) -> list[JobSpec]:
+def on_contracts_touched(event: ContractsTouched | ItemsReleased) -> list[JobSpec]:
     return [
         JobSpec(kind="billing.evaluate", key=f"evaluate:{contract_id}", payload={"contract_id": contract_id})
         for contract_id in event.contract_ids
@@ -54,5 +55,6 @@ def handlers(plugins: PluginRunner = IN_PROCESS) -> list[Handler]:
 
 SUBSCRIBED_JOBS: Final[Mapping[type[DomainEvent], Sequence[Callable[[Any], Sequence[JobSpec]]]]] = {
     ContractsTouched: (on_contracts_touched,),
+    ItemsReleased: (on_contracts_touched,),
     CustomersTouched: (on_customers_touched,),
 }

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Final
 from uuid import UUID
 
+from billwright.billing.credit_amounts import fitting_price
 from billwright.billing.tax import Tax
 from billwright.kernel.money import Money, price_times_quantity, tax_amount
 
@@ -36,6 +37,8 @@ class PricedItem:
     rate_id: UUID | None
     evidence_ids: tuple[UUID, ...]
     who: str = ""
+    part: bool = False
+    """Earlier invoices bill the rest of it: a price that comes to this amount exactly may differ in its last decimals."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +125,7 @@ def _line(position: int, group: Sequence[PricedItem], taxed_by: TaxDecision) -> 
         description=first.who if first.kind == "time" and first.who else first.description,
         quantity=quantity,
         unit=first.unit,
-        unit_price=first.unit_price,
+        unit_price=fitting_price(first.unit_price, quantity, net.minor, currency) if first.part else first.unit_price,
         net=net,
         tax=tax,
         contract_id=first.contract_id,

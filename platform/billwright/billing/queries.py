@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import func, literal, select, text, union, union_all
+from sqlalchemy import func, literal, or_, select, text, union, union_all
 
 from billwright.billing.tables import BillableItemRow, InvoiceRow
 from billwright.canon.senders import identities_of
@@ -50,9 +50,10 @@ class Locked:
     drafts: dict[UUID, str]
 
 
-def lock_billing(tx: Tx, contract_ids: Sequence[UUID]) -> Locked:
+def lock_billing(tx: Tx, contract_ids: Sequence[UUID], also: Collection[UUID] = ()) -> Locked:
     """Queue behind any other transaction that bills these contracts, checks, approves or issues one of their drafts.
 
+    ``also``: drafts that are locked with theirs, in order.
     ``contract_ids`` of the answer are those asked for, and those that hold an item of a fact which moved to one of them.
     Items must be read after this, never before: a draft that was being issued meanwhile has billed them.
     """
@@ -62,7 +63,7 @@ def lock_billing(tx: Tx, contract_ids: Sequence[UUID]) -> Locked:
     anchors = wanted | _projects(tx, wanted)
     while (now := _lock_anchors(tx, wanted, anchors)) != anchors:
         anchors = now
-    return Locked(sorted(wanted), _lock_drafts(tx, wanted))
+    return Locked(sorted(wanted), _lock_drafts(tx, wanted, also))
 
 
 class _MovedError(Exception):
@@ -106,7 +107,7 @@ def former_contracts(tx: Tx, contract_ids: Collection[UUID]) -> set[UUID]:
     return set(tx.session.scalars(query))
 
 
-def _lock_drafts(tx: Tx, contract_ids: Collection[UUID]) -> dict[UUID, str]:
+def _lock_drafts(tx: Tx, contract_ids: Collection[UUID], also: Collection[UUID]) -> dict[UUID, str]:
     """Lock every draft that holds items of these contracts or may take some; return those that hold some."""
     holding = select(BillableItemRow.invoice_id).where(
         BillableItemRow.contract_id.in_(contract_ids), BillableItemRow.state == "drafted"
@@ -121,7 +122,7 @@ def _lock_drafts(tx: Tx, contract_ids: Collection[UUID]) -> dict[UUID, str]:
     )
     query = (
         select(InvoiceRow.id, InvoiceRow.detail, InvoiceRow.id.in_(holding).label("holds"))
-        .where(InvoiceRow.id.in_(union(holding, sharing)), InvoiceRow.issued_at.is_(None))
+        .where(or_(InvoiceRow.id.in_(union(holding, sharing)), InvoiceRow.id.in_(also)), InvoiceRow.issued_at.is_(None))
         .order_by(InvoiceRow.id)
         .with_for_update()
     )
@@ -146,6 +147,10 @@ def items_of_contracts(tx: Tx, contract_ids: Sequence[UUID]) -> dict[str, AnyRow
             BillableItemRow.invoice_id,
             BillableItemRow.contract_id,
             BillableItemRow.waiting_since,
+            BillableItemRow.kept_quantity,
+            BillableItemRow.kept_minor,
+            BillableItemRow.written_off_quantity,
+            BillableItemRow.written_off_minor,
             InvoiceRow.legal_entity_id.label("draft_entity"),
             InvoiceRow.customer_id.label("draft_customer"),
             InvoiceRow.project_id.label("draft_project"),
@@ -175,6 +180,7 @@ def ready_items(tx: Tx, contract_ids: Sequence[UUID]) -> list[AnyRow]:
             ContractRow.project_id,
             ContractRow.legal_entity,
             ContractRow.grouping,
+            BillableItemRow.rebill_of,
             ContractRow.payment_terms_days.label("contract_terms"),
             CustomerRow.payment_terms_days.label("customer_terms"),
         )

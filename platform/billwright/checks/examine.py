@@ -9,6 +9,7 @@ from uuid import UUID
 import structlog
 
 from billwright.billing.tax.problems import finding_of
+from billwright.billing.credit_drafts import CREDIT_NOTE
 from billwright.extension.loading import callers, load_rules, plugin_settings
 from billwright.extension.running import Call, Failure, PluginRunner
 from billwright.extension.views import DraftView, Finding, LineView
@@ -58,7 +59,7 @@ def examine_drafts(
     calls = [
         Call(f"rule {rule.name}", partial(_answer, rule.hook, views[row.id], rule.settings), rule.limit_s)
         for row in drafts
-        for rule in rules
+        for rule in _asked(rules, row)
         if rule.broken is None
     ]
     answers = iter(plugins.run(calls))
@@ -66,7 +67,7 @@ def examine_drafts(
     for row in drafts:
         said: list[Said] = [*_own_findings(row), *_doubts(doubted.get(row.id, ()))]
         failed: set[str] = set()
-        for rule in rules:
+        for rule in _asked(rules, row):
             answer = rule.broken or next(answers)
             if isinstance(answer, Failure):
                 _log(rule.name, row.id, answer)
@@ -76,6 +77,11 @@ def examine_drafts(
                 said += [(rule.name, finding) for finding in answer]
         examined[row.id] = Examined(said, frozenset(failed))
     return examined
+
+
+def _asked(rules: Sequence[_Rule], draft: AnyRow) -> Sequence[_Rule]:
+    """Rules are about what is to be billed; a credit note takes back what they let pass, and has people to approve it."""
+    return () if draft.document_type == CREDIT_NOTE else rules
 
 
 def _rule(rule: RuleSetting, configuration: TenantConfiguration, plugins: PluginRunner) -> _Rule:

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import func, select
 
+from billwright.billing.credit_drafts import CREDIT_NOTE, counts_as_billed, is_credited
 from billwright.billing.tables import AllocationRow, BillableItemRow, InvoiceLineRow, InvoiceRow
 from billwright.canon.tables import (
     AcceptanceRow,
@@ -32,6 +33,7 @@ def lock_drafts(tx: Tx, invoice_ids: Sequence[UUID]) -> list[AnyRow]:
         select(
             InvoiceRow.id,
             InvoiceRow.content_sha256,
+            InvoiceRow.document_type,
             InvoiceRow.phase,
             InvoiceRow.detail,
             InvoiceRow.net_minor,
@@ -206,7 +208,7 @@ def _billed(tx: Tx, contract_ids: Sequence[UUID]) -> dict[UUID, dict[UUID, int]]
         .join(ContractRow, ContractRow.id == InvoiceLineRow.contract_id)
         .where(
             InvoiceLineRow.contract_id.in_(contract_ids),
-            InvoiceRow.phase != "void",
+            counts_as_billed(),
             func.coalesce(ContractRow.currency, InvoiceRow.currency) == InvoiceRow.currency,
         )
         .group_by(InvoiceLineRow.contract_id, InvoiceLineRow.invoice_id)
@@ -256,7 +258,13 @@ def _history(tx: Tx, contract_ids: Sequence[UUID]) -> dict[UUID, list[tuple[UUID
         .join(AllocationRow, AllocationRow.line_id == InvoiceLineRow.id)
         .join(BillableItemRow, BillableItemRow.id == AllocationRow.item_id)
         .join(InvoiceRow, InvoiceRow.id == InvoiceLineRow.invoice_id)
-        .where(InvoiceLineRow.contract_id.in_(contract_ids), InvoiceRow.phase != "void")
+        .where(
+            InvoiceLineRow.contract_id.in_(contract_ids),
+            InvoiceRow.phase != "void",
+            InvoiceRow.document_type != CREDIT_NOTE,
+            BillableItemRow.kept_quantity == 0,
+            ~is_credited(),
+        )
         .order_by(AllocationRow.id.desc())
         .limit(HISTORY_MAX * max(1, len(contract_ids)))
     )

@@ -9,7 +9,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import msgspec
-from sqlalchemy import Integer, Numeric, cast, func, select, tuple_, type_coerce
+from sqlalchemy import Integer, Numeric, cast, func, select, tuple_, type_coerce, union_all
 
 from billwright.billing.tables import InvoiceLineRow, InvoiceRow
 from billwright.canon.local_day import today_of_entity
@@ -47,7 +47,8 @@ def due_dates(tx: Tx, debtors: Collection[Triple]) -> list[tuple[Triple, ZoneInf
         select(*triple, LegalEntityRow.time_zone, func.array_agg(ReceivableRow.due_on.distinct()))
         .join(LegalEntityRow, LegalEntityRow.id == ReceivableRow.legal_entity_id)
         .where(
-            ReceivableRow.open_minor != 0,
+            ReceivableRow.open_minor != 0,  # as the partial index has it
+            ReceivableRow.open_minor > 0,
             ReceivableRow.customer_id.in_(sorted({each[1] for each in debtors})),
             tuple_(*triple).in_(sorted(debtors)),
         )
@@ -117,11 +118,17 @@ def disputed_amounts(tx: Tx, receivable_ids: Iterable[UUID]) -> dict[UUID, int]:
 
 
 def _unapplied(tx: Tx, customers: Iterable[UUID]) -> dict[tuple[UUID | None, str], int]:
-    """Money of the customers that nothing took yet, whichever legal entity has it."""
-    query = (
-        select(PaymentRow.customer_id, PaymentRow.currency, func.sum(PaymentRow.unapplied_minor))
-        .where(PaymentRow.unapplied_minor > 0, PaymentRow.customer_id.in_(list(customers)))
-        .group_by(PaymentRow.customer_id, PaymentRow.currency)
+    """Money and credits of the customers that nothing took yet, whichever legal entity has them."""
+    ids = list(customers)
+    paid = select(
+        PaymentRow.customer_id.label("customer"), PaymentRow.currency, PaymentRow.unapplied_minor.label("minor")
+    ).where(PaymentRow.unapplied_minor > 0, PaymentRow.customer_id.in_(ids))
+    credits_ = select(ReceivableRow.customer_id, ReceivableRow.currency, -ReceivableRow.open_minor).where(
+        ReceivableRow.open_minor != 0, ReceivableRow.open_minor < 0, ReceivableRow.customer_id.in_(ids)
+    )
+    waiting = union_all(paid, credits_).subquery()
+    query = select(waiting.c.customer, waiting.c.currency, func.sum(waiting.c.minor)).group_by(
+        waiting.c.customer, waiting.c.currency
     )
     return {(customer, currency): int(total) for customer, currency, total in tx.session.execute(query)}
 

@@ -255,6 +255,20 @@ REASONS: Final = _by_code(
         remedy="Nothing to do; if the work is to be billed, send it again.",
         owner_role="project_operations",
     ),
+    Reason(
+        code="released_by_credit",
+        title="Released by a credit note",
+        sentence="A credit note took this back, and nobody has decided yet whether it is billed again.",
+        remedy="Bill it again from its page or write it off; if its facts change at the source, it goes on by itself.",
+        owner_role="billing_clerk",
+    ),
+    Reason(
+        code="billed_beyond_worth",
+        title="Billed beyond its worth",
+        sentence="Earlier invoices bill more of this than it is worth by what the source says now.",
+        remedy="Credit the difference on the earlier invoice.",
+        owner_role="billing_clerk",
+    ),
     *TIME_REASONS,
     Reason(
         code="released_by_credit",

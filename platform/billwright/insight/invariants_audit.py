@@ -33,6 +33,8 @@ CHANGES: Final = (
     Change(InvoiceRow, "inv", "invoice.void", InvoiceRow.phase == "void"),
     Change(InvoiceRow, "inv", "invoice.posted", InvoiceRow.phase == "posted"),
     Change(InvoiceRow, "inv", "invoice.settled", InvoiceRow.phase == "settled"),
+    Change(InvoiceRow, "inv", "invoice.credited", InvoiceRow.phase == "credited"),
+    Change(InvoiceRow, "inv", "credit_note.asked", InvoiceRow.document_type == "credit_note"),
     Change(DocumentRow, "doc", "document.made", DocumentRow.kind == "invoice_pdf", DocumentRow.subject_id),
     Change(DeliveryRow, "del", "delivery.intended", true()),
     Change(PostingRow, "pst", "posting.intended", true()),

@@ -9,53 +9,6 @@ from typing import Final
 
 from sqlalchemy import text
 
-# 1. A transaction key is billed at most once.
-KEYS_TWICE: Final = text(
-    "SELECT transaction_key AS subject, count(*) AS items FROM billable_item GROUP BY 1 HAVING count(*) > 1"
-)
-QUANTITIES: Final = text(
-    """
-    SELECT item.transaction_key AS subject, item.state, item.quantity, coalesce(sum(bills.quantity), 0) AS allocated
-      FROM billable_item item
-      LEFT JOIN (
-           SELECT allocation.item_id, allocation.quantity
-             FROM allocation JOIN invoice ON invoice.id = allocation.invoice_id AND invoice.phase <> 'void'
-           ) bills ON bills.item_id = item.id
-     GROUP BY item.id
-    HAVING coalesce(sum(bills.quantity), 0)
-           <> CASE WHEN item.state IN ('drafted', 'billed') THEN item.quantity ELSE 0 END
-    """
-)
-PLACES: Final = text(
-    """
-    SELECT item.transaction_key AS subject, item.state, invoice.id AS invoice
-      FROM allocation
-      JOIN billable_item item ON item.id = allocation.item_id
-      JOIN invoice ON invoice.id = allocation.invoice_id AND invoice.phase <> 'void'
-     WHERE item.invoice_id IS DISTINCT FROM invoice.id
-        OR item.customer_id IS DISTINCT FROM invoice.customer_id
-        OR item.state <> CASE WHEN invoice.issued_at IS NULL THEN 'drafted' ELSE 'billed' END
-    """
-)
-# Entries that share a line are rounded once, as a line: a share may be one minor unit off its entry's own amount.
-AMOUNTS: Final = text(
-    """
-    SELECT share.transaction_key AS subject, share.invoice_id AS invoice, share.currency, share.item_currency,
-           share.amount_minor, share.billed_minor
-      FROM (
-           SELECT item.transaction_key, item.amount_minor, item.currency AS item_currency, allocation.invoice_id,
-                  invoice.currency, allocation.amount_minor AS billed_minor,
-                  count(*) OVER (PARTITION BY allocation.line_id) AS sharers
-             FROM allocation
-             JOIN billable_item item ON item.id = allocation.item_id
-             JOIN invoice ON invoice.id = allocation.invoice_id AND invoice.phase <> 'void'
-           ) share
-     WHERE share.item_currency IS DISTINCT FROM share.currency
-        OR share.amount_minor IS NULL
-        OR abs(share.amount_minor - share.billed_minor) > CASE WHEN share.sharers = 1 THEN 0 ELSE 1 END
-    """
-)
-
 # 2. Numbers of a series are contiguous. A series may start anywhere; its first number is the lowest that was taken.
 NUMBERS_MISSING: Final = text(
     """
@@ -104,8 +57,9 @@ NUMBERS_AND_PHASES: Final = text(
 TOTALS: Final = text(
     """
     SELECT invoice.id AS subject, invoice.currency, invoice.net_minor, invoice.tax_minor, invoice.gross_minor,
-           coalesce(found.net, 0) AS lines_minor, coalesce(found.tax, 0) AS computed_tax_minor
+           coalesce(found.net, 0) AS lines_minor, taxed.minor AS computed_tax_minor
       FROM invoice
+      LEFT JOIN credit_note note ON note.invoice_id = invoice.id AND invoice.phase <> 'void'
       LEFT JOIN (
            SELECT invoice_id, sum(net) AS net,
                   sum(CASE WHEN components = '[]' THEN round(net * rate / 10000.0) ELSE (
@@ -116,8 +70,13 @@ TOTALS: Final = text(
                     GROUP BY invoice_id, tax_category, tax_rate_basis_points, tax_reason, tax_components) breakdown
             GROUP BY invoice_id
            ) found ON found.invoice_id = invoice.id
+     CROSS JOIN LATERAL (
+           SELECT CASE WHEN note.invoice_id IS NULL THEN coalesce(found.tax, 0) ELSE (
+                  SELECT coalesce(sum(CAST(row ->> 'tax_minor' AS bigint)), 0)
+                    FROM jsonb_array_elements(note.taxes) row) END AS minor
+           ) taxed
      WHERE (invoice.net_minor, invoice.tax_minor, invoice.gross_minor)
-           IS DISTINCT FROM (coalesce(found.net, 0), coalesce(found.tax, 0), coalesce(found.net + found.tax, 0))
+           IS DISTINCT FROM (coalesce(found.net, 0), taxed.minor, coalesce(found.net, 0) + taxed.minor)
     """
 )
 LINES: Final = text(
@@ -156,7 +115,7 @@ SNAPSHOT_TOTALS: Final = text(
             CAST(frozen.content ->> 'gross_minor' AS bigint), frozen.content ->> 'currency')
            IS DISTINCT FROM (invoice.net_minor, invoice.tax_minor, invoice.gross_minor, invoice.currency)
         OR (breakdown.net, breakdown.tax) IS DISTINCT FROM (invoice.net_minor, invoice.tax_minor)
-        OR NOT breakdown.each_right
+        OR NOT breakdown.each_right AND invoice.document_type <> 'credit_note'
     """
 )
 SNAPSHOT_LINES: Final = text(
@@ -211,13 +170,25 @@ ENTRIES: Final = text(
 BALANCES: Final = text(
     """
     SELECT receivable.id AS subject, receivable.invoice_id AS invoice, receivable.currency, receivable.open_minor,
-           receivable.gross_minor - coalesce(paid.minor, 0) AS owed_minor, coalesce(ledger.minor, 0) AS ledger_minor
+           receivable.gross_minor - coalesce(taken.minor, 0) AS owed_minor, coalesce(ledger.minor, 0) AS ledger_minor
       FROM receivable
-      LEFT JOIN (SELECT receivable_id, sum(amount_minor) AS minor FROM payment_application GROUP BY 1) paid
-        ON paid.receivable_id = receivable.id
+      LEFT JOIN (
+           SELECT receivable_id, sum(amount_minor) AS minor FROM (
+                  SELECT receivable_id, amount_minor FROM payment_application
+                   UNION ALL
+                  SELECT receivable_id, amount_minor FROM credit_application
+                   UNION ALL
+                  SELECT credit_id, -amount_minor FROM credit_application
+                   UNION ALL
+                  SELECT credit_id, -amount_minor FROM refund
+                   UNION ALL
+                  SELECT void.id, void.gross_minor FROM receivable void
+                    JOIN invoice ON invoice.id = void.invoice_id AND invoice.phase = 'void'
+                  ) each_taken GROUP BY 1
+           ) taken ON taken.receivable_id = receivable.id
       LEFT JOIN (SELECT receivable_id, currency, sum(amount_minor) AS minor FROM journal_line GROUP BY 1, 2) ledger
         ON ledger.receivable_id = receivable.id AND ledger.currency = receivable.currency
-     WHERE receivable.open_minor <> receivable.gross_minor - coalesce(paid.minor, 0)
+     WHERE receivable.open_minor <> receivable.gross_minor - coalesce(taken.minor, 0)
         OR receivable.open_minor <> coalesce(ledger.minor, 0)
     """
 )
@@ -228,7 +199,7 @@ RECEIVABLES: Final = text(
                 WHEN invoice.id IS NULL THEN 'has a receivable but is not issued'
                 ELSE 'and its receivable differ in customer, currency or total' END AS problem
       FROM (SELECT id, customer_id, currency, gross_minor FROM invoice
-             WHERE issued_at IS NOT NULL AND phase <> 'void') invoice
+             WHERE issued_at IS NOT NULL) invoice
       FULL JOIN receivable ON receivable.invoice_id = invoice.id
      WHERE (invoice.id, invoice.customer_id, invoice.currency, invoice.gross_minor) IS DISTINCT FROM
            (receivable.invoice_id, receivable.customer_id, receivable.currency, receivable.gross_minor)
@@ -309,6 +280,7 @@ PROVENANCE: Final = text(
                       OR spent.status <> 'approved' AND spent.updated_at < invoice.issued_at THEN 'approval' END) AS missing
           FROM invoice_line line
           JOIN invoice ON invoice.id = line.invoice_id AND invoice.issued_at IS NOT NULL
+           AND invoice.document_type <> 'credit_note' AND invoice.phase <> 'void'
           LEFT JOIN allocation ON allocation.line_id = line.id
           LEFT JOIN billable_item item ON item.id = allocation.item_id
           LEFT JOIN contract ON contract.id = line.contract_id

@@ -16,6 +16,23 @@ class ReceivablesOpened(DomainEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CreditsApplied(DomainEvent):
+    """Credit notes took something off invoices: ``pairs`` of (credit note, invoice); ``settled``: nothing is owed there."""
+
+    name: ClassVar[str] = "credits.applied"
+    pairs: tuple[tuple[UUID, UUID], ...]
+    settled: frozenset[UUID]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InvoicesCredited(DomainEvent):
+    """Balances that reached zero by credit notes."""
+
+    name: ClassVar[str] = "invoices.credited"
+    invoice_ids: tuple[UUID, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReceivablesSettled(DomainEvent):
     """Balances that reached zero by payment."""
 

@@ -10,6 +10,7 @@ from billwright.jobs.enqueue import publish
 from billwright.kernel.ids import new_id
 from billwright.receivables.accounts import Books, read_books
 from billwright.receivables.credits import applied_at_issue, split_line, write_applications
+from billwright.receivables.credits import applied_at_issue, split_line, write_applications
 from billwright.receivables.events import ReceivablesOpened
 from billwright.receivables.journal import Entry, Line, book
 from billwright.receivables.tables import ReceivableRow
@@ -62,6 +63,7 @@ def open_receivables(tx: Tx, event: InvoicesIssued) -> None:
     insert_many(tx.session, ReceivableRow, rows)
     book(tx, entries)
     record_many(tx, audits)
+    write_applications(tx, list(applied.values()), "invoice")
     write_applications(tx, list(applied.values()), "invoice")
     customers = {(each.legal_entity_id, each.customer_id, each.content.currency) for each in event.invoices}
     publish(tx, ReceivablesOpened(customers=tuple(sorted(customers))))
