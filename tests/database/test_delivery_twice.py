@@ -59,7 +59,7 @@ def test_a_crash_between_act_and_record_is_told(
         document = find_document(tx, invoice.id)
         assert document is not None
         mail = invoice_mail(
-            MAILS, frozen_invoice(tx, invoice.id), document, read_brand(database, tenant), BILLING_EMAIL
+            MAILS, frozen_invoice(tx, invoice.id), [document], read_brand(database, tenant), BILLING_EMAIL
         )
 
     def crash(_tx: Tx, _outcome: Outcome) -> None:

@@ -10,6 +10,7 @@ from billwright.billing.tables import InvoiceEventRow, InvoiceRow
 from billwright.checks import queries
 from billwright.checks.events import DraftBlocked, DraftsClean
 from billwright.checks.examine import Examined, examine_drafts
+from billwright.checks.examiners import Examiner, with_answers
 from billwright.checks.keep_findings import Kept, finding_key, keep_exceptions, keep_findings
 from billwright.checks.tables import ExceptionRow, FindingRow, WaiverRow
 from billwright.checks.waivers import drop_of_emptied, keep_waivers
@@ -22,17 +23,26 @@ from billwright.tenancy.recordset import insert_many
 from billwright.tenancy.transaction import Tx
 
 
-def check_drafts(tx: Tx, invoice_ids: Sequence[UUID], *, plugins: PluginRunner = IN_PROCESS) -> None:
+def check_drafts(
+    tx: Tx,
+    invoice_ids: Sequence[UUID],
+    *,
+    plugins: PluginRunner = IN_PROCESS,
+    examiners: Sequence[Examiner] = (),
+) -> None:
     """Check drafts in phase ``validation_pending``: clean ones go on to approvals, blocked ones to the exception desk.
 
     A constant number of statements for any number of drafts. A finding that is no longer said is resolved, and with its
-    last blocking finding an exception closes by itself. A finding that two people let pass does not block.
+    last blocking finding an exception closes by itself. A finding that two people let pass does not block. Drafts for which
+    an examiner still waits stay as they are; it asks for them again.
     """
     drafts = queries.lock_drafts(tx, invoice_ids)
+    answers = [examiner(tx, drafts) for examiner in examiners] if drafts else []
+    drafts = [row for row in drafts if not any(row.id in answer.waiting for answer in answers)]
     if not drafts:
         return
     views, doubted = queries.draft_views(tx, drafts)
-    examined = examine_drafts(tx, drafts, views, doubted, plugins)
+    examined = with_answers(examine_drafts(tx, drafts, views, doubted, plugins), answers)
     kept = keep_findings(tx, drafts, examined)
     blocking, waived = _blocking(tx, drafts, examined, kept)
     keep_exceptions(tx, drafts, blocking, kept, waived)

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from billwright.billing.events import DraftsChanged, DraftsEmptied, TriggersAsked
 from billwright.checks.check_drafts import check_drafts, close_emptied
+from billwright.checks.examiners import Examiner
 from billwright.checks.trigger_exceptions import keep_trigger_exceptions
 from billwright.extension.running import IN_PROCESS, PluginRunner
 from billwright.jobs.handlers import Handler, Job
@@ -28,12 +29,13 @@ def on_triggers_asked(tx: Tx, event: TriggersAsked) -> None:
     keep_trigger_exceptions(tx, event)
 
 
-def _check(tx: Tx, jobs: Sequence[Job], *, plugins: PluginRunner) -> None:
-    check_drafts(tx, sorted({job.uuid("invoice_id") for job in jobs}), plugins=plugins)
+def _check(tx: Tx, jobs: Sequence[Job], *, plugins: PluginRunner, examiners: Sequence[Examiner]) -> None:
+    check_drafts(tx, sorted({job.uuid("invoice_id") for job in jobs}), plugins=plugins, examiners=examiners)
 
 
-def handlers(plugins: PluginRunner = IN_PROCESS) -> list[Handler]:
-    check = partial(_check, plugins=plugins)
+def handlers(plugins: PluginRunner = IN_PROCESS, examiners: Sequence[Examiner] = ()) -> list[Handler]:
+    """``examiners``: later rooms that have their say about drafts."""
+    check = partial(_check, plugins=plugins, examiners=tuple(examiners))
     return [Handler(kind="billing.check", in_transaction=check, batch_max=100, lease_s=120)]
 
 

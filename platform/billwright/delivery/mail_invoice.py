@@ -1,5 +1,6 @@
 """Use case of a job: bring an issued invoice to its customer, document attached."""
 
+from collections.abc import Sequence
 from typing import Final
 from uuid import UUID
 
@@ -10,6 +11,7 @@ from billwright.delivery.events import InvoiceDelivered
 from billwright.delivery.message import Attachment, MailToSend
 from billwright.delivery.send_mail import Outcome, Post, send_mail
 from billwright.documents.after_issue import Detail, set_detail, tell
+from billwright.documents.einvoice_of import EINVOICE, find_einvoices
 from billwright.documents.mail import MailRenderer, mail_page
 from billwright.documents.queries import FrozenInvoice, frozen_invoice, get_document, read_brand
 from billwright.documents.sets import MAIL_SETS
@@ -46,10 +48,13 @@ def mail_invoice(
         if not read_configuration(tx).deliver_by_mail:
             return
         invoice = frozen_invoice(tx, invoice_id)
-        document = get_document(tx, invoice_id)
+        documents = [get_document(tx, invoice_id)]
+        einvoice = find_einvoices(tx, [invoice_id]).get(invoice_id)
+        if einvoice is not None and einvoice.kind == EINVOICE:
+            documents.append(einvoice)
         query = select(CustomerRow.billing_email).where(CustomerRow.id == invoice.customer_id)
         recipient = tx.session.scalars(query).one_or_none() or ""
-    mail = invoice_mail(renderer, invoice, document, read_brand(post.database, tenant), recipient)
+    mail = invoice_mail(renderer, invoice, documents, read_brand(post.database, tenant), recipient)
 
     def afterwards(tx: Tx, outcome: Outcome) -> None:
         set_detail(tx, invoice_id, _DETAILS[outcome.state])
@@ -61,9 +66,9 @@ def mail_invoice(
 
 
 def invoice_mail(
-    renderer: MailRenderer, invoice: FrozenInvoice, document: DocumentRow, brand: Brand, recipient: str
+    renderer: MailRenderer, invoice: FrozenInvoice, documents: Sequence[DocumentRow], brand: Brand, recipient: str
 ) -> MailToSend:
-    """The mail in the customer's language and the firm's brand. Pure."""
+    """The mail in the customer's language and the firm's brand. Pure. An e-invoice that is not in the PDF goes beside it."""
     template_set = invoice.content.template_set if invoice.content.template_set in MAIL_SETS else MAIL_SETS[0]
     page = mail_page(invoice.content, number=invoice.number, brand=brand)
     rendered = renderer.render_mail(page, template_set=template_set)
@@ -77,7 +82,9 @@ def invoice_mail(
         subject=rendered.subject,
         html=rendered.html,
         text=rendered.text,
-        attachments=(Attachment(name=document.name, media_type=document.media_type, sha256=document.sha256),),
+        attachments=tuple(
+            Attachment(name=each.name, media_type=each.media_type, sha256=each.sha256) for each in documents
+        ),
     )
 
 

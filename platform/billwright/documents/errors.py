@@ -1,7 +1,7 @@
 """Refusals of documents."""
 
 from billwright.documents.limits import Limit
-from billwright.kernel.errors import DomainError, NotFoundError
+from billwright.kernel.errors import ConflictError, DomainError, NotFoundError
 
 
 class DocumentNotReadyError(NotFoundError):
@@ -14,6 +14,12 @@ class DocumentDamagedError(DomainError):
     """The stored file is gone or is not what its hash says; it is never handed out, nor made again differently. 503."""
 
     code = "document-damaged"
+
+
+class EinvoiceInvalidError(ConflictError):
+    """The e-invoice of an issued invoice breaks the rules, so nothing is sent. 409."""
+
+    code = "einvoice-invalid"
 
 
 class DocumentStoppedError(DomainError):

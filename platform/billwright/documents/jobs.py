@@ -7,6 +7,7 @@ from typing import Any, Final
 from billwright.documents.render import Renderer, RenderersBusyError
 from billwright.documents.render_invoice import RENDER, Printer, render_invoice
 from billwright.documents.store import FileStore
+from billwright.issuing.einvoices import EinvoiceMaker
 from billwright.issuing.events import InvoicesIssued
 from billwright.jobs.enqueue import enqueue
 from billwright.jobs.failures import LaterError
@@ -39,9 +40,11 @@ BUSY_FOR: Final = timedelta(seconds=2)
 MARGIN_S: Final = 30
 
 
-def handlers(database: Database, store: FileStore, renderer: Renderer) -> list[Handler]:
-    """``documents.render``. Its lease outlasts the limits of one document."""
-    printer = Printer(database, store, renderer)
+def handlers(
+    database: Database, store: FileStore, renderer: Renderer, einvoices: EinvoiceMaker | None = None
+) -> list[Handler]:
+    """``documents.render``. Its lease outlasts the limits of one document. ``einvoices``: who writes e-invoices."""
+    printer = Printer(database, store, renderer, einvoices)
 
     def render(tenant: Tenant, job: Job) -> None:
         again = job.attempts < CRASHES_MAX

@@ -1,8 +1,9 @@
 """Use case of a job: make the PDF of an issued invoice once, store it, say so."""
 
 import io
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import insert, select
@@ -10,6 +11,7 @@ from sqlalchemy import insert, select
 from billwright.audit.record import record
 from billwright.billing.tables import InvoiceRow
 from billwright.documents.after_issue import close_exceptions, open_exception, set_detail, tell
+from billwright.documents.einvoice_of import EINVOICE, EMBEDDED, INVALID, XML, StoredFile, einvoice_of
 from billwright.documents.errors import DocumentStoppedError
 from billwright.documents.events import InvoiceRendered
 from billwright.documents.page import invoice_page
@@ -18,6 +20,7 @@ from billwright.documents.render import Renderer
 from billwright.documents.store import FileStore
 from billwright.documents.tables import DocumentRow
 from billwright.extension.connectors import TransientError
+from billwright.issuing.einvoices import EinvoiceMaker, MadeEinvoice
 from billwright.jobs.breaker import Breaker
 from billwright.jobs.enqueue import publish
 from billwright.jobs.tables import BreakerRow
@@ -45,6 +48,8 @@ class Printer:
     database: Database
     store: FileStore
     renderer: Renderer
+    einvoices: EinvoiceMaker | None = None
+    """Who writes e-invoices; without one there are none."""
 
 
 def render_invoice(
@@ -58,6 +63,7 @@ def render_invoice(
         NotFoundError: no such issued invoice.
         InputInvalidError: the tenant's own template is wrong; it stands on the desk as well.
         DocumentStoppedError: it ran over a limit; it stands on the desk as well.
+        EinvoiceInvalidError: its e-invoice breaks the rules; it stands on the desk as well.
         LaterError: the tenant's own template ran over its limits several times; its other documents wait.
         RenderersBusyError: no process was free.
         TransientError: the disk is full, or the process was ended and may be tried ``again``.
@@ -72,6 +78,7 @@ def render_invoice(
     if troubled is not None and troubled.reason and (template is None or version not in troubled.reason):
         _breaker(printer, tenant).renew()  # that was another template
     brand = read_brand(printer.database, tenant)
+    einvoice = einvoice_of(printer.database, printer.einvoices, tenant, invoice, trace_id=trace_id)
     try:
         pdf = _guarded(printer, tenant, invoice, brand, template)
     except (InputInvalidError, DocumentStoppedError) as error:
@@ -80,9 +87,33 @@ def render_invoice(
         with transaction(printer.database, tenant, SYSTEM, trace_id=trace_id) as tx:
             _refuse(tx, invoice, error)
         raise
-    sha256 = printer.store.put(tenant.id, pdf)
+    files = _put(printer, tenant, invoice, pdf, einvoice)
     with transaction(printer.database, tenant, SYSTEM, trace_id=trace_id) as tx:
-        _keep(tx, invoice, sha256, pdf)
+        _keep(tx, invoice, files)
+
+
+def _put(
+    printer: Printer, tenant: Tenant, invoice: FrozenInvoice, pdf: bytes, einvoice: MadeEinvoice | None
+) -> list[StoredFile]:
+    """On disk: the PDF, with the e-invoice in it where the format says so, and the e-invoice."""
+    files = []
+    name = _file_name(invoice.number)
+    if einvoice is not None:
+        if einvoice.hybrid:
+            # Loaded here: it is some megabytes, and most processes know this module without ever making a document.
+            from billwright.documents.hybrid import embed_einvoice  # noqa: PLC0415 - see above
+
+            pdf = embed_einvoice(pdf, einvoice.xml, issued_on=invoice.content.issued_on)
+        sha256 = printer.store.put(tenant.id, einvoice.xml)
+        kind = EMBEDDED if einvoice.hybrid else EINVOICE
+        size = len(einvoice.xml)
+        files.append(StoredFile(kind=kind, name=f"{name}.xml", media_type=XML, sha256=sha256, size_bytes=size, pages=0))
+    sha256 = printer.store.put(tenant.id, pdf)
+    pages = page_count(pdf)
+    document = StoredFile(
+        kind=INVOICE_PDF, name=f"{name}.pdf", media_type=PDF, sha256=sha256, size_bytes=len(pdf), pages=pages
+    )
+    return [document, *files]
 
 
 def _guarded(printer: Printer, tenant: Tenant, invoice: FrozenInvoice, brand: Brand, template: str | None) -> bytes:
@@ -118,31 +149,30 @@ def _pdf(printer: Printer, tenant: Tenant, invoice: FrozenInvoice, brand: Brand,
     )
 
 
-def _keep(tx: Tx, invoice: FrozenInvoice, sha256: str, pdf: bytes) -> None:
-    """One row, whoever was first: the invoice is locked, so that two renderings queue here."""
+def _keep(tx: Tx, invoice: FrozenInvoice, files: Sequence[StoredFile]) -> None:
+    """One row each, whoever was first: the invoice is locked, so that two renderings queue here. The PDF is the first."""
     tx.session.execute(select(InvoiceRow.id).where(InvoiceRow.id == invoice.id).with_for_update())
     if find_document(tx, invoice.id) is not None:
         return
-    document_id = new_id()
-    row = {
-        "id": document_id,
-        "subject_id": invoice.id,
-        "kind": INVOICE_PDF,
-        "name": f"{_file_name(invoice.number)}.pdf",
-        "media_type": PDF,
-        "sha256": sha256,
-        "size_bytes": len(pdf),
-        "content_sha256": invoice.content_sha256,
-        "pages": page_count(pdf),
-        "made_at": tx.now,
-    }
-    tx.session.execute(insert(DocumentRow), [row])
-    facts = {name: row[name] for name in ("name", "sha256", "size_bytes", "pages", "content_sha256")}
-    record(tx, "document.made", "invoice", invoice.id, after=facts)
-    tell(tx, invoice.id, "document.made", f"The document {row['name']} was made.", pages=row["pages"], sha256=sha256)
+    rows: list[dict[str, Any]] = [
+        {
+            "id": new_id(),
+            "subject_id": invoice.id,
+            **asdict(file),
+            "content_sha256": invoice.content_sha256,
+            "made_at": tx.now,
+        }
+        for file in files
+    ]
+    tx.session.execute(insert(DocumentRow), rows)
+    for row in rows:
+        facts = {name: row[name] for name in ("name", "sha256", "size_bytes", "pages", "content_sha256")}
+        record(tx, "document.made", "invoice", invoice.id, after=facts)
+        told = {"pages": row["pages"]} if row["pages"] else {}
+        tell(tx, invoice.id, "document.made", f"The document {row['name']} was made.", **told, sha256=row["sha256"])
     set_detail(tx, invoice.id, "document_ready")
-    close_exceptions(tx, invoice.id, REFUSED, STOPPED, how="The document could be made.")
-    publish(tx, InvoiceRendered(invoice_id=invoice.id, document_id=document_id))
+    close_exceptions(tx, invoice.id, REFUSED, STOPPED, INVALID, how="The document could be made.")
+    publish(tx, InvoiceRendered(invoice_id=invoice.id, document_id=rows[0]["id"]))
 
 
 def _refuse(tx: Tx, invoice: FrozenInvoice, error: InputInvalidError | DocumentStoppedError) -> None:

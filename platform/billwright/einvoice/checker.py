@@ -63,8 +63,10 @@ class Checker:
         self._running: list[subprocess.Popen[bytes]] = []  # one or none
         weakref.finalize(self, _end, self._running)
 
-    def check(self, body: bytes, rules: Rules | None = None, *, read: bool = False) -> Report:
+    def check(self, body: bytes, rules: Rules | None = None, *, read: bool = False, hybrid: bool = False) -> Report:
         """Check a document, and read it if ``read``. What the child could not handle is reported as unchecked.
+
+        ``hybrid``: by the rules for what goes into a PDF, though it is not in one yet.
 
         Raises:
             EinvoiceBusyError: too many documents wait already.
@@ -80,6 +82,7 @@ class Checker:
                 installed=tuple(rules.installed),
                 texts={sha256: rules.text(sha256) for sha256 in sorted(wanted)},
                 read=read,
+                hybrid=hybrid,
             )
             answer = self._ask(order)
             if self._running:
@@ -107,10 +110,19 @@ class Checker:
 
     def write(self, invoice: Invoice, syntax: str) -> bytes:
         """``invoice`` as a document of ``syntax``: ubl or cii."""
+        written, failed = self.try_write(invoice, syntax)
+        assert not failed, failed
+        return written
+
+    def try_write(self, invoice: Invoice, syntax: str) -> tuple[bytes, str]:
+        """The same; or nothing, and why it could not be written.
+
+        Raises:
+            EinvoiceBusyError: too many documents wait already.
+        """
         with self._turn():
             answer = self._ask(WriteOrder(time_s=self._limits.time_s, invoice=invoice, syntax=syntax))
-        assert not answer.failed, answer.failed
-        return answer.written
+        return answer.written, answer.failed
 
     @property
     def pid(self) -> int | None:

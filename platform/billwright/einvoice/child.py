@@ -37,7 +37,14 @@ def _serve(orders: IO[bytes], answers: IO[bytes]) -> None:
         try:
             if isinstance(order, CheckOrder):
                 texts.update(order.texts)
-                report = examine(order.body, saxon, installed=order.installed, texts=texts, read=order.read)
+                report = examine(
+                    order.body,
+                    saxon,
+                    installed=order.installed,
+                    texts=texts,
+                    read=order.read,
+                    hybrid=order.hybrid,
+                )
                 answer = Answer(report=report)
             elif isinstance(order, WriteOrder):
                 write = {"ubl": write_ubl, "cii": write_cii}[order.syntax]

@@ -29,15 +29,21 @@ def specification_of(opened: Opened) -> str:
 
 
 def examine(
-    body: bytes, saxon: Saxon, *, installed: Sequence[InstalledRules], texts: Mapping[str, str], read: bool
+    body: bytes,
+    saxon: Saxon,
+    *,
+    installed: Sequence[InstalledRules],
+    texts: Mapping[str, str],
+    read: bool,
+    hybrid: bool = False,
 ) -> Report:
-    """Check ``body``, and read it if ``read``. ``texts``: the operator's rules by hash."""
+    """Check ``body``, and read it if ``read``. ``texts``: the operator's rules by hash. ``hybrid``: it will be put into a PDF."""
     try:
         opened = open_document(body)
     except NotOpenedError as error:
         return Report(syntax=None, container=error.container, specification=None, findings=(error.finding,))
     specification = specification_of(opened)
-    official = official_rules(opened.syntax, specification, in_pdf=opened.container == "pdf")
+    official = official_rules(opened.syntax, specification, in_pdf=hybrid or opened.container == "pdf")
     chosen = installed_rules(installed, opened.syntax, specification)
     findings = check_schema(opened.root, next((each.schema for each in official if each.schema), None))
     findings += _run(opened.root, saxon, official, chosen, texts)

@@ -132,10 +132,13 @@ def _totals(content: InvoiceContent, sign: int) -> Totals:
 
 
 def _delivery(content: InvoiceContent) -> Delivery | None:
-    """Supplies within the Union name the country where they went (BR-IC-11, BR-IC-12)."""
-    if not any(tax.category == "K" for tax in content.taxes):
+    """The last day of service, or of acceptance; supplies within the Union name the country where they went (BR-IC-12)."""
+    days = [day for line in content.lines for day in (line.service_to, line.accepted_on) if day is not None]
+    inside = any(tax.category == "K" for tax in content.taxes)
+    if not days and not inside:
         return None
-    return Delivery(on=content.service_to, address=Address(country=content.buyer.country or None))
+    address = Address(country=content.buyer.country or None) if inside else None
+    return Delivery(on=max(days, default=None), address=address)
 
 
 def _breakdown(content: InvoiceContent, sign: int, profile: Profile) -> tuple[VatBreakdown, ...]:

@@ -21,12 +21,13 @@ class Order(msgspec.Struct, frozen=True, kw_only=True, tag_field="order"):
 
 
 class CheckOrder(Order, frozen=True, kw_only=True, tag="check"):
-    """``texts``: rules by hash that the process does not have yet; it keeps them."""
+    """``texts``: rules by hash that the process does not have yet; it keeps them. ``hybrid``: as if it were in a PDF."""
 
     body: bytes
     installed: tuple[InstalledRules, ...] = ()
     texts: dict[str, str] = {}
     read: bool = False
+    hybrid: bool = False
 
 
 class CompileOrder(Order, frozen=True, kw_only=True, tag="compile"):

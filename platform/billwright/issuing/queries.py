@@ -75,6 +75,18 @@ def lock_approved(tx: Tx, invoice_ids: Sequence[UUID]) -> list[AnyRow]:
     return list(tx.session.execute(query))
 
 
+def drafts_of(tx: Tx, invoice_ids: Sequence[UUID]) -> list[AnyRow]:
+    """Drafts in any state with their parties, as ``lock_approved`` gives them, but neither locked nor chosen."""
+    query = (
+        select(InvoiceRow, CustomerRow, LegalEntityRow)
+        .join(CustomerRow, CustomerRow.id == InvoiceRow.customer_id)
+        .join(LegalEntityRow, LegalEntityRow.id == InvoiceRow.legal_entity_id)
+        .where(InvoiceRow.id.in_(invoice_ids), InvoiceRow.issued_at.is_(None))
+        .order_by(InvoiceRow.id)
+    )
+    return list(tx.session.execute(query))
+
+
 def lines_of(tx: Tx, invoice_ids: Sequence[UUID]) -> list[AnyRow]:
     """Lines with all that is printed beside them, one row per line and billed item."""
     query = (

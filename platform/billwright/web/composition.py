@@ -18,6 +18,8 @@ from billwright.documents.mail import MailRenderer
 from billwright.documents.render import Renderer
 from billwright.documents.store import FileStore
 from billwright.einvoice.checker import Checker
+from billwright.einvoice.examiner import examine_einvoices
+from billwright.einvoice.make_einvoice import maker_of
 from billwright.extension.loading import available_connectors
 from billwright.extension.running import IN_PROCESS, PluginRunner
 from billwright.extension.watchdog import Watchdog
@@ -82,7 +84,9 @@ def spine_handlers(plugins: PluginRunner = IN_PROCESS) -> Handlers:
     """From a stored message to an issued, receivable-open invoice: everything that needs the database alone."""
     handlers: list[Handler] = []
     for room in SPINE:
-        given = {"plugins": plugins} if room in ROOMS_WITH_PLUGINS else {}
+        given: dict[str, Any] = {"plugins": plugins} if room in ROOMS_WITH_PLUGINS else {}
+        if room == "checks":
+            given["examiners"] = (examine_einvoices,)
         handlers.extend(_jobs(room).handlers(**given))
     return Handlers.of(*handlers, *_jobs("collections").database_handlers(), fan_out_handler())
 
@@ -95,14 +99,15 @@ def all_handlers(settings: Settings, database: Database, *, watched: bool = Fals
     limit_s = settings.plugin_limit_ms / 1000
     watchdog = Watchdog(max(STANDSTILL_S, 2 * limit_s)) if watched else None
     plugins = PluginRunner(limit_s=limit_s, watchdog=watchdog)
-    store, mails = FileStore(settings.files), MailRenderer()
+    store, mails, checker = FileStore(settings.files), MailRenderer(), Checker()
     server = parse_smtp_url(settings.smtp_url) if settings.smtp_url else None
     post = Post(database=database, store=store, server=server)
     books = Books(database=database, connectors=available_connectors(), settings=settings)
     return Handlers.of(
         *spine_handlers(plugins).by_kind.values(),
         *_jobs("intake").drop_handlers(database, settings.drop),
-        *_jobs("documents").handlers(database, store, renderer_of(settings)),
+        *_jobs("einvoice").handlers(database, checker),
+        *_jobs("documents").handlers(database, store, renderer_of(settings), maker_of(database, checker)),
         *_jobs("delivery").handlers(post, mails),
         *_jobs("posting").handlers(books),
         *_jobs("collections").mail_handlers(post, mails),
