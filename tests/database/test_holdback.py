@@ -1,13 +1,17 @@
 """Holdback from the contract's terms to the ledger: withheld, counted against the cap, released, always in balance."""
 
+from datetime import UTC, date, datetime
 from typing import Any
 
 from sqlalchemy import select, update
 
 from billwright.billing.tables import HoldbackBalanceRow, InvoiceLineRow
+from billwright.collections.queries import read_accounts, worklist
 from billwright.insight.invariants import check_invariants
 from billwright.issuing.tables import SnapshotRow
 from billwright.kernel.actor import SYSTEM
+from billwright.receivables.queries import read_ageing
+from billwright.receivables.retained import list_holdbacks
 from billwright.tenancy.owner import bind_tenant, owner_transaction
 from billwright.tenancy.transaction import transaction
 from support.pipeline import Firm
@@ -133,3 +137,42 @@ def test_all_invariants_hold_of_holdback_in_both_modes_and_a_wrong_balance_is_to
         "Holdback withheld by lines: the balance says 0.01 EUR, what it rests on 1,000.00 EUR.",
         "Holdback withheld: the balance says 0.01 EUR, what it rests on 1,000.00 EUR.",
     ]
+
+
+def test_no_reminder_asks_for_what_is_retained_until_its_release_is_overdue(firm: Firm) -> None:
+    works(firm, "10000.00", **agreed(mode="receivable"))
+    invoice = firm.invoice()
+    entity, customer = firm.entity_id, invoice.customer_id
+
+    def asked() -> list[tuple[int, date]]:
+        with transaction(firm.database, firm.tenant, SYSTEM) as tx:
+            (account,) = read_accounts(tx, {(entity, customer, "EUR")})
+            return [(item.asked_minor, item.due_on) for item in account.items]
+
+    def aged() -> tuple[int, int]:
+        with transaction(firm.database, firm.tenant, SYSTEM) as tx:
+            (row,) = read_ageing(tx)
+            return row.total_minor, row.retained_minor
+
+    assert invoice.due_on is not None
+    assert asked() == [(10_710_00, invoice.due_on)]
+    assert aged() == (10_710_00, 1_190_00)
+    with transaction(firm.database, firm.tenant, SYSTEM) as tx:
+        (held,) = list_holdbacks(tx)
+    assert (held.outstanding_minor, held.mode, held.contract, held.age_days) == (1_190_00, "receivable", "K1", 0)
+
+    firm.send("payment", ref="P1", customer="C1", invoice_number=invoice.number, amount="10710.00", currency="EUR",
+              paid_on="2026-03-02")  # fmt: skip
+    firm.clock.moment = datetime(2026, 12, 1, 12, tzinfo=UTC)
+    with transaction(firm.database, firm.tenant, SYSTEM) as tx:
+        assert worklist(tx) == []
+        assert read_accounts(tx, {(entity, customer, "EUR")})[0].items == ()
+
+    firm.contract(value="100000.00", grouping="each", holdback=agreed(mode="receivable"), status="completed")
+    assert asked() == [(1_190_00, date(2026, 12, 31))]
+    firm.clock.moment = datetime(2027, 1, 31, 12, tzinfo=UTC)
+    with transaction(firm.database, firm.tenant, SYSTEM) as tx:
+        (work,) = worklist(tx)
+        assert list_holdbacks(tx) == []
+    assert (work.overdue_minor, work.days_overdue) == (1_190_00, 31)
+    assert aged() == (1_190_00, 0)

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
+from billwright.billing.events import HoldbackReleased
+from billwright.collections import queries
 from billwright.collections.mail_reminder import mail_reminder
 from billwright.collections.remind import MAIL, Debtor, remind, set_timers
 from billwright.collections.resolve_dispute import close_paid
@@ -29,6 +31,11 @@ def on_receivables_opened(event: ReceivablesOpened) -> list[JobSpec]:
         )
         for entity, customer, currency in event.customers
     ]
+
+
+def on_holdback_released(tx: Tx, event: HoldbackReleased) -> None:
+    """What was retained falls due: set the timers of who owes it."""
+    set_timers(tx, {Debtor(*each) for each in queries.debtors_of(tx, event.invoice_ids)})
 
 
 def on_receivables_settled(tx: Tx, event: ReceivablesSettled) -> None:
@@ -80,6 +87,7 @@ def handlers(post: Post, renderer: MailRenderer) -> list[Handler]:
 
 SUBSCRIBED_INLINE: Final[Mapping[type[DomainEvent], Sequence[Callable[[Tx, Any], None]]]] = {
     ReceivablesSettled: (on_receivables_settled,),
+    HoldbackReleased: (on_holdback_released,),
 }
 SUBSCRIBED_JOBS: Final[Mapping[type[DomainEvent], Sequence[Callable[[Any], Sequence[JobSpec]]]]] = {
     ReceivablesOpened: (on_receivables_opened,),

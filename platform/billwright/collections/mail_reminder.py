@@ -79,7 +79,7 @@ def _step_of(reminder: ReminderRow, receivable_id: UUID) -> str:
 
 def _gather(tx: Tx, reminder: ReminderRow) -> Letter:
     debtor = (reminder.legal_entity_id, reminder.customer_id, reminder.currency)
-    named = {UUID(each["receivable_id"]) for each in reminder.positions}
+    named = {(each["receivable_id"], each.get("part")) for each in reminder.positions}
     customer = tx.session.scalars(select(CustomerRow).where(CustomerRow.id == reminder.customer_id)).one()
     configuration = read_configuration(tx)
     items: list[OpenItem] = []
@@ -99,11 +99,16 @@ def _gather(tx: Tx, reminder: ReminderRow) -> Letter:
     )
 
 
-def _still_asked(account: queries.Account, named: set[UUID]) -> list[OpenItem]:
-    """What is left of ``named``. Money that waits covers older items first, also those that the reminder did not name."""
-    last = max((item.due_on for item in account.items if item.receivable_id in named), default=date.min)
+def _still_asked(account: queries.Account, named: set[tuple[str, str | None]]) -> list[OpenItem]:
+    """What is left of ``named``: receivables, or released parts of their holdback by due date. Money that waits covers older
+    items first, also those that the reminder did not name."""
+    last = max((item.due_on for item in account.items if _name(item) in named), default=date.min)
     asked = net_items((item for item in account.items if item.due_on <= last), account.unapplied_minor)
-    return [item for item in asked if item.receivable_id in named]
+    return [item for item in asked if _name(item) in named]
+
+
+def _name(item: OpenItem) -> tuple[str, str | None]:
+    return (str(item.receivable_id), item.part.isoformat() if item.part else None)
 
 
 def reminder_mail(renderer: MailRenderer, letter: Letter, brand: Brand) -> MailToSend:

@@ -27,6 +27,8 @@ class OpenItem:
     disputed_minor: int = 0
     sent_step: int = 0
     step: int = 0
+    part: date | None = None
+    """Of holdback that was released: its own due date, which tells it from what the invoice itself asks for."""
 
     @property
     def asked_minor(self) -> int:

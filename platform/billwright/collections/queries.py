@@ -9,7 +9,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import msgspec
-from sqlalchemy import Integer, Numeric, cast, func, select, tuple_, type_coerce, union_all
+from sqlalchemy import Integer, Numeric, case, cast, func, select, tuple_, type_coerce, union_all
 
 from billwright.billing.tables import InvoiceLineRow, InvoiceRow
 from billwright.canon.local_day import today_of_entity
@@ -21,6 +21,7 @@ from billwright.issuing.tables import SnapshotRow
 from billwright.kernel.errors import NotFoundError
 from billwright.kernel.ids import show
 from billwright.kernel.paging import LIMIT_DEFAULT, Slice, cut_page, read_cursor
+from billwright.receivables.retained import Retained, holdback_of_receivables, retained_of, split_open
 from billwright.receivables.tables import PaymentRow, ReceivableRow
 from billwright.tenancy.base import AnyRow
 from billwright.tenancy.transaction import Tx
@@ -41,10 +42,15 @@ class Account:
 
 
 def due_dates(tx: Tx, debtors: Collection[Triple]) -> list[tuple[Triple, ZoneInfo, list[date]]]:
-    """Due dates of what the debtors owe. One statement."""
+    """Due dates of what the debtors owe. One statement, one more where holdback is retained."""
     triple = (ReceivableRow.legal_entity_id, ReceivableRow.customer_id, ReceivableRow.currency)
     query = (
-        select(*triple, LegalEntityRow.time_zone, func.array_agg(ReceivableRow.due_on.distinct()))
+        select(
+            *triple,
+            LegalEntityRow.time_zone,
+            func.array_agg(ReceivableRow.due_on.distinct()),
+            func.array_agg(ReceivableRow.invoice_id).filter(ReceivableRow.retained_minor > 0),
+        )
         .join(LegalEntityRow, LegalEntityRow.id == ReceivableRow.legal_entity_id)
         .where(
             ReceivableRow.open_minor != 0,  # as the partial index has it
@@ -54,8 +60,23 @@ def due_dates(tx: Tx, debtors: Collection[Triple]) -> list[tuple[Triple, ZoneInf
         )
         .group_by(*triple, LegalEntityRow.time_zone)
     )
-    rows: Any = tx.session.execute(query)
-    return [((entity, customer, currency), ZoneInfo(zone), days) for entity, customer, currency, zone, days in rows]
+    rows: Any = list(tx.session.execute(query))
+    held = retained_of(tx, [each for row in rows for each in row[-1] or ()])
+    return [
+        (
+            (entity, customer, currency),
+            ZoneInfo(zone),
+            [*days, *(due_on for each in retained or () if each in held for due_on, _ in held[each].releases)],
+        )
+        for entity, customer, currency, zone, days, retained in rows
+    ]
+
+
+def debtors_of(tx: Tx, invoice_ids: Collection[UUID]) -> set[Triple]:
+    """Who owes these invoices, to whom, in which currency."""
+    query = select(ReceivableRow.legal_entity_id, ReceivableRow.customer_id, ReceivableRow.currency)
+    rows = tx.session.execute(query.where(ReceivableRow.invoice_id.in_(list(invoice_ids))))
+    return {(entity, customer, currency) for entity, customer, currency in rows}
 
 
 def read_accounts(tx: Tx, debtors: Collection[Triple]) -> list[Account]:
@@ -81,27 +102,49 @@ def read_accounts(tx: Tx, debtors: Collection[Triple]) -> list[Account]:
     disputed = disputed_amounts(tx, [row.ReceivableRow.id for rows in groups.values() for row in rows])
     waiting = _unapplied(tx, customers) if groups else {}
     sent = _sent_steps(tx, customers) if groups else {}
+    held = _held(tx, (row.ReceivableRow for rows in groups.values() for row in rows))
     return [
         Account(
             debtor=debtor,
             zone=ZoneInfo(rows[0].time_zone),
             language=rows[0].language,
-            items=tuple(_item(row.ReceivableRow, disputed, sent) for row in rows),
+            items=tuple(item for row in rows for item in _due(row.ReceivableRow, disputed, sent, held)),
             unapplied_minor=waiting.get((debtor[1], debtor[2]), 0),
         )
         for debtor, rows in groups.items()
     ]
 
 
-def _item(row: ReceivableRow, disputed: dict[UUID, int], sent: dict[UUID, int]) -> OpenItem:
-    return OpenItem(
-        receivable_id=row.id,
-        invoice_id=row.invoice_id,
-        due_on=row.due_on,
-        open_minor=row.open_minor,
-        disputed_minor=disputed.get(row.id, 0),
-        sent_step=sent.get(row.id, 0),
-    )
+Steps = dict[tuple[UUID, date | None], int]
+"""The latest step that was sent, by receivable and, for released holdback, by its own due date."""
+
+
+def _held(tx: Tx, rows: Iterable[ReceivableRow]) -> dict[UUID, Retained]:
+    return retained_of(tx, [row.invoice_id for row in rows if row.retained_minor])
+
+
+def _due(row: ReceivableRow, disputed: dict[UUID, int], sent: Steps, held: dict[UUID, Retained]) -> Iterable[OpenItem]:
+    """What may be asked for: the invoice's own part, and each released part of its holdback. Not what is retained."""
+    nothing = Retained(withheld_minor=0, releases=())
+    parts = split_open(row.open_minor, held.get(row.invoice_id, nothing))
+    if parts.due_minor:
+        yield OpenItem(
+            receivable_id=row.id,
+            invoice_id=row.invoice_id,
+            due_on=row.due_on,
+            open_minor=parts.due_minor,
+            disputed_minor=disputed.get(row.id, 0),
+            sent_step=sent.get((row.id, None), 0),
+        )
+    for due_on, minor in parts.released:
+        yield OpenItem(
+            receivable_id=row.id,
+            invoice_id=row.invoice_id,
+            due_on=due_on,
+            open_minor=minor,
+            sent_step=sent.get((row.id, due_on), 0),
+            part=due_on,
+        )
 
 
 def disputed_amounts(tx: Tx, receivable_ids: Iterable[UUID]) -> dict[UUID, int]:
@@ -133,14 +176,15 @@ def _unapplied(tx: Tx, customers: Iterable[UUID]) -> dict[tuple[UUID | None, str
     return {(customer, currency): int(total) for customer, currency, total in tx.session.execute(query)}
 
 
-def _sent_steps(tx: Tx, customers: Iterable[UUID]) -> dict[UUID, int]:
-    """The highest step that a reminder of these customers named, per receivable."""
-    steps: dict[UUID, int] = {}
+def _sent_steps(tx: Tx, customers: Iterable[UUID]) -> Steps:
+    """The highest step that a reminder of these customers named, per receivable and released part."""
+    steps: Steps = {}
     query = select(ReminderRow.positions).where(ReminderRow.customer_id.in_(list(customers)))
     for positions in tx.session.scalars(query):
         for each in positions:
-            receivable_id = UUID(each["receivable_id"])
-            steps[receivable_id] = max(steps.get(receivable_id, 0), each["step"])
+            part = each.get("part")
+            key = (UUID(each["receivable_id"]), date.fromisoformat(part) if part else None)
+            steps[key] = max(steps.get(key, 0), each["step"])
     return steps
 
 
@@ -270,9 +314,14 @@ def worklist(tx: Tx, *, limit: int = LIMIT_DEFAULT) -> list[WorklistItem]:
         .group_by(ReminderRow.customer_id, ReminderRow.currency)
         .subquery()
     )
-    contested = func.least(func.coalesce(disputed.c.minor, 0), ReceivableRow.open_minor)
-    days = func.greatest(type_coerce(today_of_entity(tx) - ReceivableRow.due_on, Integer), 0)
-    asked = ReceivableRow.open_minor - contested
+    held = holdback_of_receivables(today_of_entity(tx))
+    due = ReceivableRow.open_minor - func.least(func.coalesce(held.c.not_due_minor, 0), ReceivableRow.open_minor)
+    contested = func.least(func.coalesce(disputed.c.minor, 0), due)
+    # Once what the invoice asked for is paid, the rest is as late as its release.
+    only_held = ReceivableRow.open_minor <= func.coalesce(held.c.withheld_minor, 0)
+    since = case((only_held, func.coalesce(held.c.due_on, ReceivableRow.due_on)), else_=ReceivableRow.due_on)
+    days = func.greatest(type_coerce(today_of_entity(tx) - since, Integer), 0)
+    asked = due - contested
     score = func.sum(cast(asked, Numeric) * days)
     query = (
         select(
@@ -289,6 +338,7 @@ def worklist(tx: Tx, *, limit: int = LIMIT_DEFAULT) -> list[WorklistItem]:
         .join(CustomerRow, CustomerRow.id == ReceivableRow.customer_id)
         .join(LegalEntityRow, LegalEntityRow.id == ReceivableRow.legal_entity_id)
         .join(disputed, disputed.c.receivable_id == ReceivableRow.id, isouter=True)
+        .join(held, held.c.invoice_id == ReceivableRow.invoice_id, isouter=True)
         .join(
             reminded,
             (reminded.c.customer_id == ReceivableRow.customer_id) & (reminded.c.currency == ReceivableRow.currency),

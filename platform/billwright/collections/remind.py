@@ -135,6 +135,7 @@ def _row(tx: Tx, account: queries.Account, plan: Plan, policy: Sequence[Reminder
             "step": item.step,
             "open_minor": item.open_minor,
             "disputed_minor": item.disputed_minor,
+            **({"part": item.part.isoformat()} if item.part else {}),
         }
         for item in plan.items
     ]

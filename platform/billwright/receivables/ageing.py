@@ -1,8 +1,9 @@
 """How old open items are. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
+from types import MappingProxyType
 from typing import Final, Literal
 
 Bucket = Literal["not_due", "1_30", "31_60", "61_90", "over_90"]
@@ -16,6 +17,8 @@ class Aged:
 
     currency: str
     by_bucket: dict[Bucket, int]
+    retained_minor: int = 0
+    """Holdback that is open and falls due only with its release; in no bucket."""
 
     @property
     def total_minor(self) -> int:
@@ -39,10 +42,15 @@ def bucket_of_days(late: int) -> Bucket:
     return "over_90"
 
 
-def age(items: Iterable[tuple[str, int, int]]) -> list[Aged]:
-    """``items`` are (currency, days past the due date, open amount); one row per currency, by its code."""
+def age(items: Iterable[tuple[str, int, int]], retained: Mapping[str, int] = MappingProxyType({})) -> list[Aged]:
+    """``items`` are (currency, days past the due date, open amount), ``retained`` amounts by currency; one row per
+    currency, by its code."""
     sums: dict[str, dict[Bucket, int]] = {}
     for currency, late, open_minor in items:
         row = sums.setdefault(currency, dict.fromkeys(BUCKETS, 0))
         row[bucket_of_days(late)] += open_minor
-    return [Aged(currency=currency, by_bucket=sums[currency]) for currency in sorted(sums)]
+    empty = dict.fromkeys(BUCKETS, 0)
+    return [
+        Aged(currency=each, by_bucket=sums.get(each, dict(empty)), retained_minor=retained.get(each, 0))
+        for each in sorted({*sums, *(currency for currency, minor in retained.items() if minor)})
+    ]

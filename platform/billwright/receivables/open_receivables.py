@@ -44,6 +44,7 @@ def open_receivables(tx: Tx, event: InvoicesIssued) -> None:
             "issued_on": content.issued_on,
             "due_on": content.due_on,
             "settled_at": None if open_minor else tx.now,
+            "retained_minor": content.retained_minor,
             "number_key": None,
         }
         rows.append(row)

@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Integer, Select, and_, func, or_, select, tuple_, type_coerce, union
+from sqlalchemy import ColumnElement, Integer, Select, and_, case, func, or_, select, tuple_, type_coerce, union
 
 from billwright.billing.tables import InvoiceLineRow, InvoiceRow
 from billwright.canon.local_day import today_of_entity
@@ -16,6 +16,7 @@ from billwright.kernel.ids import show
 from billwright.kernel.paging import LIMIT_DEFAULT, Slice, cut_page, read_cursor
 from billwright.receivables.ageing import Aged, age
 from billwright.receivables.matching import Candidate, Unapplied
+from billwright.receivables.retained import retained_of, split_open
 from billwright.receivables.tables import PaymentApplicationRow, PaymentRow, ReceivableRow
 from billwright.tenancy.base import AnyRow
 from billwright.tenancy.transaction import Tx
@@ -219,11 +220,14 @@ def list_payments(
 
 
 def read_ageing(tx: Tx, *, customer_id: UUID | None = None) -> list[Aged]:
-    """What is open by age, per currency; of one customer or of all. One statement; a row per day of lateness, not per item.
+    """What is open by age, per currency; of one customer or of all. One statement, one more where something is retained; a
+    row per day of lateness, not per item.
 
     Late is what is past its due day where the legal entity is.
     """
-    late = type_coerce(today_of_entity(tx) - ReceivableRow.due_on, Integer).label("days_late")
+    today = today_of_entity(tx)
+    late = type_coerce(today - ReceivableRow.due_on, Integer).label("days_late")
+    own = case((ReceivableRow.retained_minor > 0, ReceivableRow.invoice_id)).label("own")
     query = (
         select(ReceivableRow.currency, late, func.sum(ReceivableRow.open_minor))
         .join(LegalEntityRow, LegalEntityRow.id == ReceivableRow.legal_entity_id)
@@ -232,4 +236,16 @@ def read_ageing(tx: Tx, *, customer_id: UUID | None = None) -> list[Aged]:
     )
     if customer_id is not None:
         query = query.where(ReceivableRow.customer_id == customer_id)
-    return age((currency, days, int(total)) for currency, days, total in tx.session.execute(query))
+    rows = list(tx.session.execute(query))
+    held = retained_of(tx, [row.own for row in rows if row.own is not None])
+    items: list[tuple[str, int, int]] = []
+    retained: dict[str, int] = {}
+    for currency, days, invoice_id, day, total in rows:
+        if invoice_id not in held:
+            items.append((currency, days, int(total)))
+            continue
+        parts = split_open(int(total), held[invoice_id])
+        items.append((currency, days, parts.due_minor))
+        items.extend((currency, (day - due_on).days, minor) for due_on, minor in parts.released)
+        retained[currency] = retained.get(currency, 0) + parts.retained_minor
+    return age(items, retained)
