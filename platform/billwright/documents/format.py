@@ -60,7 +60,7 @@ def quantity(value: Decimal, language: str) -> str:
     return _number(value, language, 0, _decimals(value))
 
 
-def percent(basis_points: int, language: str) -> str:
+def percent(basis_points: int | Decimal, language: str) -> str:
     """``1900`` as ``19%``, ``19 %``; ``550`` as ``5.5%``."""
     number = quantity(Decimal(basis_points) / 100, language)
     return f"{number}%" if language == "en" else f"{number}{NO_BREAK}%"

@@ -7,13 +7,13 @@ from typing import Final
 from markupsafe import Markup
 
 from billwright.documents import format as fmt
+from billwright.documents.credit_page import CREDIT, as_printed, preceding_rows
 from billwright.documents.qr import epc_code, inline_svg
 from billwright.documents.texts import INVOICE_TEXTS, InvoiceTexts
 from billwright.issuing.content import BankAccount, InvoiceContent, LineContent, Party, TaxContent
 from billwright.kernel.brand import Brand
 from billwright.kernel.money import Money
 
-CREDIT: Final = "credit_note"
 REFERENCE_SIGN: Final = " · "
 
 
@@ -122,6 +122,7 @@ class InvoicePage:
 
 def invoice_page(content: InvoiceContent, *, number: str, brand: Brand, language: str | None = None) -> InvoicePage:
     """The printed form of ``content`` in ``language`` (default: the content's). Pure: equal input, equal page."""
+    content = as_printed(content)
     lang = fmt.language_of(language or content.language)
     texts = INVOICE_TEXTS[lang]
     title = texts.titles.get(content.document_type, texts.titles["invoice"])
@@ -142,12 +143,14 @@ def invoice_page(content: InvoiceContent, *, number: str, brand: Brand, language
         lines=tuple(_line(line, content, texts, lang) for line in content.lines),
         net=fmt.amount(content.net_minor, content.currency, lang),
         tax_word=tax_word,
-        taxes=tuple(_tax(tax, content.currency, texts, lang, tax_word) for tax in content.taxes),
+        taxes=tuple(
+            block for tax in content.taxes for block in _tax_blocks(tax, content.currency, texts, lang, tax_word)
+        ),
         total_label=texts.credit_total if credit else texts.gross,
         total=fmt.amount(content.gross_minor, content.currency, lang),
         total_money=fmt.money(content.gross_minor, content.currency, lang),
         due_on=fmt.day(content.due_on, lang),
-        tax_notes=_tax_notes(content, texts),
+        tax_notes=_tax_notes(content, texts, lang),
         terms=_terms(content, texts, lang),
         payment=_payment(content, number, brand, texts, lang),
         notes=content.notes,
@@ -187,6 +190,7 @@ def _facts(content: InvoiceContent, texts: InvoiceTexts, lang: str) -> tuple[Fac
     rows = (
         (texts.issued_on, fmt.day(content.issued_on, lang)),
         (texts.due_on, "" if content.document_type == CREDIT else fmt.day(content.due_on, lang)),
+        *preceding_rows(content, texts, lang),
         (texts.service_period, fmt.period(content.service_from, content.service_to, lang)),
         (texts.purchase_order, content.purchase_order),
         (texts.contract, contracts.pop() if len(contracts) == 1 else ""),
@@ -204,7 +208,7 @@ def _line(line: LineContent, content: InvoiceContent, texts: InvoiceTexts, lang:
         references=REFERENCE_SIGN.join(_references(line, content, texts, lang)),
         quantity=f"{fmt.quantity(line.quantity, lang)}{fmt.NO_BREAK}{unit}".strip(),
         unit_price=fmt.unit_price(line.unit_price, content.currency, lang),
-        tax_rate=fmt.percent(line.tax_rate_basis_points, lang),
+        tax_rate=fmt.percent(_rate(line, content), lang),
         amount=fmt.amount(line.net_minor, content.currency, lang),
     )
 
@@ -258,6 +262,30 @@ def _signature(line: LineContent, texts: InvoiceTexts, lang: str) -> str:
     return texts.change_order_signed.format(date=fmt.day(line.change_order_signed_on, lang))
 
 
+def _rate(line: LineContent, content: InvoiceContent) -> Decimal:
+    """The line's rate in basis points; of several taxes their sum, which may have a part of one."""
+    known = {(tax.category, tax.rate_basis_points): tax.components for tax in content.taxes if tax.components}
+    components = known.get((line.tax_category, line.tax_rate_basis_points))
+    if not components:
+        return Decimal(line.tax_rate_basis_points)
+    return Decimal(sum(each.rate_ppm for each in components)) / 100
+
+
+def _tax_blocks(tax: TaxContent, currency: str, texts: InvoiceTexts, lang: str, tax_word: str) -> list[TaxBlock]:
+    """One row, or one for each of several taxes on the same base."""
+    if not tax.components:
+        return [_tax(tax, currency, texts, lang, tax_word)]
+    taxable = texts.taxable.format(amount=fmt.amount(tax.taxable_minor, currency, lang))
+    return [
+        TaxBlock(
+            label=texts.tax_names["S"].format(tax=each.name, rate=fmt.percent(Decimal(each.rate_ppm) / 100, lang)),
+            taxable=taxable,
+            amount=fmt.amount(each.tax_minor, currency, lang),
+        )
+        for each in tax.components
+    ]
+
+
 def _tax(tax: TaxContent, currency: str, texts: InvoiceTexts, lang: str, tax_word: str) -> TaxBlock:
     label = texts.tax_names.get(tax.category, texts.tax_names["S"])
     return TaxBlock(
@@ -270,13 +298,18 @@ def _tax(tax: TaxContent, currency: str, texts: InvoiceTexts, lang: str, tax_wor
 NO_VAT: Final = frozenset({"US", "HK"})
 
 
-def _tax_notes(content: InvoiceContent, texts: InvoiceTexts) -> tuple[str, ...]:
-    """The category's sentence, then the reason that was frozen with it, each once."""
+def _tax_notes(content: InvoiceContent, texts: InvoiceTexts, lang: str) -> tuple[str, ...]:
+    """The reason that was frozen with the category, else the category's own sentence; then what the customer withholds."""
     sentences: list[str] = []
     for tax in content.taxes:
         # Where there is no VAT, a sentence about its scope would only puzzle the reader.
         foreign = tax.category == "O" and content.seller.country in NO_VAT
-        sentences += ["" if foreign else texts.exemptions.get(tax.category, ""), tax.reason]
+        sentences.append(tax.reason or ("" if foreign else texts.exemptions.get(tax.category, "")))
+    if content.withholding is not None:
+        kept, currency = content.withholding, content.currency
+        rate, base = fmt.percent(kept.rate_basis_points, lang), fmt.money(kept.base_minor, currency, lang)
+        amount = fmt.money(kept.amount_minor, currency, lang)
+        sentences.append(texts.withholding.format(rate=rate, base=base, amount=amount, reason=kept.reason))
     return tuple(dict.fromkeys(sentence for sentence in sentences if sentence))
 
 

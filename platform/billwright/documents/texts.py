@@ -36,10 +36,16 @@ class InvoiceTexts:
     taxable: str
     gross: str
     credit_total: str
+    credits: str
+    credit_reason: str
+    replaces: str
+    invoice_of: str
     tax_words: dict[str, str]
     """What the tax is called, by the seller's country; the empty key is for all others."""
     tax_names: dict[str, str]
     """The tax summary's label by category."""
+    withholding: str
+    """What the customer keeps back: rate, base, amount and reason."""
     exemptions: dict[str, str]
     """The sentence that the law wants for a category (EN 16931 codes; Directive 2006/112/EC, article 226)."""
     terms: str
@@ -94,6 +100,10 @@ INVOICE_TEXTS: Final[dict[str, InvoiceTexts]] = {
         taxable="on {amount}",
         gross="Total due",
         credit_total="Total credited",
+        credits="Credit for invoice",
+        credit_reason="Reason",
+        replaces="Replaces invoice",
+        invoice_of="{number} of {date}",
         tax_words={"": "VAT", "US": "Sales tax", "CA": "GST/HST", "AU": "GST", "NZ": "GST", "SG": "GST", "IN": "GST"},
         tax_names={
             "S": "{tax} {rate}",
@@ -104,6 +114,7 @@ INVOICE_TEXTS: Final[dict[str, InvoiceTexts]] = {
             "G": "{tax} {rate} (export)",
             "O": "Not subject to {tax}",
         },
+        withholding="To be withheld by the customer: {rate} of {base}, that is {amount} ({reason}).",
         exemptions={
             "Z": "Zero-rated supply.",
             "E": "Exempt from VAT.",
@@ -169,6 +180,10 @@ INVOICE_TEXTS: Final[dict[str, InvoiceTexts]] = {
         taxable="auf {amount}",
         gross="Gesamtbetrag",
         credit_total="Gutgeschriebener Betrag",
+        credits="Korrektur zu Rechnung",
+        credit_reason="Grund",
+        replaces="Ersetzt Rechnung",
+        invoice_of="{number} vom {date}",
         tax_words={"": "USt.", "CH": "MWST", "LI": "MWST"},
         tax_names={
             "S": "{tax} {rate}",
@@ -179,6 +194,7 @@ INVOICE_TEXTS: Final[dict[str, InvoiceTexts]] = {
             "G": "{tax} {rate} (Ausfuhr)",
             "O": "Nicht steuerbar",
         },
+        withholding="Vom Kunden einzubehalten: {rate} von {base}, das sind {amount} ({reason}).",
         exemptions={
             "Z": "Umsatz zum Nullsatz.",
             "E": "Steuerfreie Leistung.",
@@ -244,6 +260,10 @@ INVOICE_TEXTS: Final[dict[str, InvoiceTexts]] = {
         taxable="sur {amount}",
         gross="Total TTC",
         credit_total="Total crédité",
+        credits="Avoir sur la facture",
+        credit_reason="Motif",
+        replaces="Remplace la facture",
+        invoice_of="{number} du {date}",
         tax_words={"": "TVA"},
         tax_names={
             "S": "{tax} {rate}",
@@ -254,6 +274,7 @@ INVOICE_TEXTS: Final[dict[str, InvoiceTexts]] = {
             "G": "{tax} {rate} (exportation)",
             "O": "Non soumis à la TVA",
         },
+        withholding="À retenir par le client : {rate} de {base}, soit {amount} ({reason}).",
         exemptions={
             "Z": "Opération au taux zéro.",
             "E": "Exonéré de TVA.",
