@@ -111,12 +111,18 @@ class ExpenseTerms(Part, frozen=True, kw_only=True):
     rates: Annotated[tuple[ExpenseRate, ...], Meta(max_length=1000)] = ()
 
     def __post_init__(self) -> None:
-        names = [each.name.strip().casefold() for each in self.categories]
-        twice = sorted({name for name in names if names.count(name) > 1})
-        if twice:
-            raise ValueError(f"`categories` names {twice[0]!r} twice; keep one of them")
+        _once("categories", [each.name.strip().casefold() for each in self.categories])
+        _once("mileage", [f"{each.unit} from {each.effective_from}" for each in self.mileage])
+        _once("per_diem", [f"{each.country} from {each.effective_from}" for each in self.per_diem])
+        _once("rates", [f"{each.currency} from {each.effective_from}" for each in self.rates])
         if self.rates and self.currency is None:
             raise ValueError("`currency` is missing: `rates` lead to it")
+
+
+def _once(field: str, names: list[str]) -> None:
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ValueError(f"`{field}` says {twice[0]!r} twice; keep one of them")
 
 
 def read_expense_terms(stored: Any) -> ExpenseTerms | None:
