@@ -15,6 +15,7 @@ from sqlalchemy import TextClause
 
 from billwright.documents.store import FileStore
 from billwright.insight import queries
+from billwright.insight.agreement import einvoices_elsewhere
 from billwright.insight import queries_billed as billed
 from billwright.insight.invariants_approvals import (
     approved_own_work,
@@ -139,7 +140,7 @@ INVARIANTS: Final = (
     Invariant(
         3,
         "totals_agree",
-        "Line sums, tax breakdown and totals agree to the cent, in the rows and in the frozen content.",
+        "Line sums, tax breakdown and totals agree to the cent, in the rows, in the frozen content and in the e-invoice.",
         (
             Probe(
                 queries.TOTALS,
@@ -158,8 +159,9 @@ INVARIANTS: Final = (
                 "Comes to {gross_minor}; the frozen content says {frozen_minor}, or its tax does not add up to that.",
             ),
             Probe(queries.SNAPSHOT_LINES, "inv", "Line {position} is not the line that was frozen."),
+            einvoices_elsewhere,
         ),
-        note="The PDF's and the e-invoice's own figures are compared in tests, not here.",
+        note="The PDF's own figures are compared in tests, not here.",
     ),
     Invariant(
         4,
