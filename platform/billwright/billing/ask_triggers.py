@@ -1,9 +1,10 @@
 """Asking the tenant's triggers what is billable on contracts, each under its time limit."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import structlog
@@ -63,6 +64,58 @@ def ask_triggers(tx: Tx, views: Mapping[UUID, ContractView], plugins: PluginRunn
     return Asked(proposals, tuple(failed))
 
 
+def ask_settlements(tx: Tx, views: Mapping[UUID, ContractView], asked: Asked, plugins: PluginRunner) -> Asked:
+    """Let triggers settle what all of them proposed, at the prices that are billed: each sees the settlements before its own.
+
+    Where a trigger could not answer, nobody knows what there is to settle; what was proposed before is held.
+
+    Raises:
+        ConflictError: as ``ask_triggers``.
+    """
+    settling = {each: view for each, view in views.items() if view.settles and each not in asked.unsure}
+    if not settling:
+        return asked
+    proposals = {contract_id: dict(known) for contract_id, known in asked.proposals.items()}
+    return Asked(proposals, (*asked.failed, *_settle(tx, settling, proposals, plugins)))
+
+
+def _settle(
+    tx: Tx, views: Mapping[UUID, ContractView], proposals: Mapping[UUID, dict[str, ItemProposal]], plugins: PluginRunner
+) -> list[TriggerFailed]:
+    limits = {each.name: each.limit_ms for each in read_configuration(tx).plugin_limits}
+    failed: dict[UUID, TriggerFailed] = {}
+    for name, hook in _settlers(tx).items():
+        asked = [contract_id for contract_id in views if contract_id not in failed]
+        limit_s = plugins.call_limit_s(limits.get(name))
+        questions = [
+            Call(f"trigger {name}", partial(_settlements, hook, views[each], tuple(proposals[each].values())), limit_s)
+            for each in asked
+        ]
+        for contract_id, answer in zip(asked, plugins.run(questions), strict=True):
+            if isinstance(answer, Failure):
+                _log(name, contract_id, answer)
+                why = answer.kind if answer.reason == "raised" else answer.error
+                failed[contract_id] = _failed(views, contract_id, name, why)
+                continue
+            for proposal in answer:
+                _keep(proposals[contract_id], name, proposal)
+    return list(failed.values())
+
+
+def _settlers(tx: Tx) -> dict[str, Propose]:
+    """The enabled triggers that settle. One that cannot be loaded has failed already."""
+    found: dict[str, Propose] = {}
+    for name in read_configuration(tx).triggers:
+        with suppress(SettingsInvalidError):
+            found |= dict(callers(load_triggers([name]), "propose_settlements"))
+    return found
+
+
+def _settlements(hook: Propose, view: ContractView, items: Sequence[ItemProposal]) -> Sequence[ItemProposal]:
+    """Runs in the plugin's thread, as ``_answer``."""
+    return _checked(hook(contract=view, items=items), "propose_settlements")
+
+
 def _triggers(tx: Tx) -> tuple[dict[str, Propose], dict[str, str]]:
     """The enabled triggers in the tenant's order, and those that cannot be loaded with the reason."""
     triggers: dict[str, Propose] = {}
@@ -78,11 +131,15 @@ def _triggers(tx: Tx) -> tuple[dict[str, Propose], dict[str, str]]:
 
 def _answer(propose: Propose, view: ContractView) -> Sequence[ItemProposal]:
     """Runs in the plugin's thread: a lazy answer is made there, and what is no proposal is its failure."""
-    proposals = tuple(propose(contract=view))
+    return _checked(propose(contract=view), "propose_items")
+
+
+def _checked(answer: Iterable[object], hook: str) -> Sequence[ItemProposal]:
+    proposals = tuple(answer)
     for each in proposals:
         if type(each) is not ItemProposal:
-            raise TypeError(f"propose_items gave a {type(each).__name__}, not an ItemProposal")
-    return proposals
+            raise TypeError(f"{hook} gave a {type(each).__name__}, not an ItemProposal")
+    return cast("tuple[ItemProposal, ...]", proposals)
 
 
 def _keep(proposals: dict[str, ItemProposal], name: str, proposal: ItemProposal) -> None:

@@ -23,14 +23,12 @@ from billwright.tenancy.transaction import Tx
 
 # Of what a person released by a credit, and of what facts of now are worth less than earlier invoices bill.
 BEYOND: Final = "billed_beyond_worth"
-# Of what a person released by a credit, and of what facts of now are worth less than earlier invoices bill.
-BEYOND: Final = "billed_beyond_worth"
 # What billing itself has to say about an item, besides the triggers. ``extension/reasons.py`` has the words.
 REASONS: Final = (
     "legal_entity_unknown", "billed_on_another_contract", "withdrawn", "trigger_failed", "released_by_credit", BEYOND,
 )  # fmt: skip
 NOTES: Final = ("changed_after_billing", "withdrawn_after_billing")
-AUDITED: Final = frozenset({"state", "reasons", "notes", "amount_minor", "currency"})
+AUDITED: Final = frozenset({"state", "reasons", "notes", "amount_minor", "currency", "standard_minor", "adjusted_by"})
 
 
 class Changes:
@@ -64,7 +62,7 @@ class Changes:
             self._note(row, values)
         else:
             judge_open_part(row, values)
-            stays = values["state"] == "ready" and row.state == "drafted" and _fits(row, values, entity_id)
+            stays = values["state"] == "ready" and row.state == "drafted" and _fits(row, values, view, entity_id)
             moves = row.state == "drafted" and not stays
             if row.proposal_sha256 == values["proposal_sha256"] and row.state != "cancelled" and not moves:
                 return
@@ -72,18 +70,18 @@ class Changes:
                 self.drafts.add(row.invoice_id)
             self._update(row, {**values, "state": "drafted"} if stays else values)
 
-    def withdraw_the_rest(self, unsure: Collection[UUID] = ()) -> None:
-        """The source no longer has these facts: unbilled items are cancelled, billed ones are noted for people.
-
     def keep(self, transaction_keys: Collection[str]) -> None:
         """These stay as they were billed; no trigger speaks of them."""
         self._seen.update(transaction_keys)
+
+    def withdraw_the_rest(self, unsure: Collection[UUID] = ()) -> None:
+        """The source no longer has these facts: unbilled items are cancelled, billed ones are noted for people.
 
         For contracts in ``unsure`` a trigger could not answer, so nobody knows: their items wait, and those on a draft
         hold it, until the trigger answers again. ``doubted`` are those drafts.
         """
         for key, row in self._known.items():
-            if key in self._seen or row.state in ("cancelled", "written_off"):
+            if key in self._seen or row.state in ("cancelled", "written_off") or is_withheld(key):
                 continue
             if row.contract_id in unsure:
                 self._doubt(row)
@@ -186,10 +184,12 @@ class Changes:
         enqueue(self.tx, [_look_again(contract_id, moment) for contract_id, moment in self._timers.items()])
 
 
-def _fits(row: AnyRow, values: Mapping[str, Any], entity_id: UUID | None) -> bool:
+def _fits(row: AnyRow, values: Mapping[str, Any], view: ContractView, entity_id: UUID | None) -> bool:
     """Whether a drafted item still belongs on its draft; if not it leaves it and is grouped anew."""
     draft = (row.draft_entity, row.draft_customer, row.draft_project, row.draft_currency)
-    return draft == (entity_id, values["customer_id"], values["project_id"], values["currency"]) and (
+    policy = view.billing_policy
+    project = None if policy is not None and policy.consolidated else values["project_id"]
+    return draft == (entity_id, values["customer_id"], project, values["currency"]) and (
         row.contract_id == values["contract_id"]
     )
 
@@ -225,15 +225,15 @@ def _values(tx: Tx, contract_id: UUID, view: ContractView, proposal: ItemProposa
         "contract_id": contract_id,
         "customer_id": _uuid(view.customer_id),
         "project_id": _uuid(view.project_id),
-        "state": "ready" if proposal.ready else "waiting",
+        "state": "ready" if proposal.ready else ("written_down" if proposal.written_down else "waiting"),
         "reasons": list(proposal.reasons),
         "notes": list(proposal.notes),
         "description": proposal.description,
         "quantity": proposal.quantity,
         "unit": proposal.unit,
         "unit_price": proposal.unit_price,
-        "amount_minor": proposal.amount.minor if proposal.amount else None,
-        "currency": proposal.amount.currency if proposal.amount else None,
+        "amount_minor": proposal.amount.minor if proposal.amount is not None else None,
+        "currency": proposal.amount.currency if proposal.amount is not None else None,
         "service_from": proposal.service_from,
         "service_to": proposal.service_to,
         "clause": proposal.clause,
@@ -244,9 +244,21 @@ def _values(tx: Tx, contract_id: UUID, view: ContractView, proposal: ItemProposa
         "evidence_ids": [UUID(evidence) for evidence in proposal.evidence_ids],
         "message_id": _uuid(proposal.message_id),
     }
-    values["proposal_sha256"] = sha256_hex(values)
+    more = {"follows": proposal.follows, "service_line": proposal.service_line, **_under_terms(proposal)}
+    values["proposal_sha256"] = sha256_hex(values | {name: value for name, value in more.items() if value})
+    values |= more
     values["updated_at"] = tx.now
     return values
+
+
+def _under_terms(proposal: ItemProposal) -> dict[str, Any]:
+    """What rounding, caps and write-downs made of it. Where they made nothing, its hash is as it was before they were known."""
+    return {
+        "worked": proposal.worked,
+        "standard_minor": proposal.standard.minor if proposal.standard else None,
+        "adjusted_by": proposal.adjusted_by,
+        "caps": list(proposal.caps) or None,
+    }
 
 
 def _uuid(text: str | None) -> UUID | None:

@@ -6,13 +6,13 @@ from typing import Final
 from uuid import UUID
 
 from billwright.billing import queries
-from billwright.billing.ask_triggers import ask_triggers
+from billwright.billing.ask_triggers import Asked, ask_settlements, ask_triggers
 from billwright.billing.changes import Changes
 from billwright.billing.drafts import rebuild_drafts
 from billwright.billing.events import DraftsChanged, TriggersAsked
 from billwright.billing.grouping import entity_of, group_ready
-from billwright.billing.remember import remember
 from billwright.billing.holdback_release import Releases
+from billwright.billing.remember import remember
 from billwright.billing.under_terms import under_terms
 from billwright.canon.queries import contract_views
 from billwright.extension.connectors import TransientError
@@ -42,23 +42,27 @@ def evaluate_contracts(tx: Tx, contract_ids: Sequence[UUID], *, plugins: PluginR
     known = queries.items_of_contracts(tx, locked.contract_ids)
     codes = queries.legal_entity_codes(tx, locked.contract_ids)
     entities = queries.entities(tx)
+    views = remember(views, known)
     asked = ask_triggers(tx, views, plugins)
+    priced = under_terms(tx, views, asked.proposals, known)
+    asked = ask_settlements(tx, views, Asked(priced, asked.failed), plugins)
     changes = Changes(tx, known)
+    releases = Releases(tx, views)
     for contract_id, view in views.items():
         entity = entity_of(entities, codes.get(contract_id, ""))
         for proposal in asked.proposals[contract_id].values():
             changes.take(contract_id, view, proposal, entity.id if entity else None)
-    changes.withdraw_the_rest(asked.unsure)
-    changes.write()
-    publish(tx, TriggersAsked(contract_ids=tuple(views), failed=asked.failed))
         released, settled = releases.propose(contract_id, known, entity)
         for proposal in released:
             changes.take(contract_id, view, proposal, entity.id if entity else None)
         changes.keep(settled)
+    changes.withdraw_the_rest(asked.unsure)
+    changes.write()
+    publish(tx, TriggersAsked(contract_ids=tuple(views), failed=asked.failed))
     enqueue(tx, [_again(tx, contract_id) for contract_id in asked.unsure])
     # All open drafts of these contracts: who sent the facts may have changed where the content did not.
     rebuild_drafts(tx, sorted(changes.drafts | set(locked.drafts)), doubted=changes.doubted)
-    group_ready(tx, locked.contract_ids)
+    group_ready(tx, locked.contract_ids, minimum=locked.minimum)
     blocked = [invoice_id for invoice_id, detail in locked.drafts.items() if detail == "blocked"]
     if blocked:
         publish(tx, DraftsChanged(invoice_ids=tuple(blocked)))  # the new fact may be what they wait for

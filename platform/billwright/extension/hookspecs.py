@@ -24,6 +24,17 @@ class Hooks:
         """
 
     @hookspec
+    def propose_settlements(  # type: ignore[empty-body]
+        self, contract: ContractView, items: Sequence[ItemProposal]
+    ) -> Sequence[ItemProposal]:
+        """Billable items that settle ``items`` against what was paid in advance; ``[]`` if there is nothing to settle.
+
+        Pure. ``items`` is everything that the triggers propose for ``contract``, with the settlements of those before this
+        one. Asked only where ``contract.settles``, and only when every trigger could answer. A settlement of one item names it
+        in ``follows`` and has a negative amount, at most as large as what is left of it.
+        """
+
+    @hookspec
     def examine_draft(self, draft: DraftView, settings: Mapping[str, Any]) -> Sequence[Finding]:  # type: ignore[empty-body]
         """Findings about ``draft``; ``[]`` if there is nothing to say.
 

@@ -18,7 +18,7 @@ RULES: Final = "billwright.rules"
 TRIGGERS: Final = "billwright.triggers"
 CONNECTORS: Final = "billwright.connectors"
 
-HookName = Literal["propose_items", "examine_draft"]
+HookName = Literal["propose_items", "propose_settlements", "examine_draft"]
 _HOOK_OF: Final[dict[str, HookName]] = {RULES: "examine_draft", TRIGGERS: "propose_items"}
 _WORD_OF: Final = {RULES: "rule", TRIGGERS: "trigger", CONNECTORS: "connector"}
 

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Final
 
 from billwright.extension.reason import Reason
+from billwright.extension.reasons_schedules import SCHEDULE_REASONS
 from billwright.extension.reasons_time import TIME_NOTES, TIME_REASONS
 
 __all__ = ["NOTES", "REASONS", "Reason", "explain"]
@@ -235,6 +236,12 @@ REASONS: Final = _by_code(
         owner_role="billing_clerk",
     ),
     Reason(
+        code="below_minimum",
+        title="Below the minimum amount",
+        sentence="The contract sends no invoice below its minimum amount, and what is ready does not come to it yet.",
+        remedy="Nothing to do: it is billed with what comes, on the agreed day, or when the contract has ended.",
+        owner_role="billing_clerk",
+    ),
     Reason(
         code="holdback_not_due",
         title="Holdback not due",
@@ -242,6 +249,7 @@ REASONS: Final = _by_code(
         remedy="Nothing to do until then; send the event, the acceptance or the contract's end when it comes.",
         owner_role="contract_administrator",
     ),
+    Reason(
         code="trigger_failed",
         title="Trigger could not run",
         sentence="The trigger that makes this work billable could not look at it again, so nobody knows whether it still is.",
@@ -270,20 +278,7 @@ REASONS: Final = _by_code(
         owner_role="billing_clerk",
     ),
     *TIME_REASONS,
-    Reason(
-        code="released_by_credit",
-        title="Released by a credit note",
-        sentence="A credit note took this back, and nobody has decided yet whether it is billed again.",
-        remedy="Bill it again from its page or write it off; if its facts change at the source, it goes on by itself.",
-        owner_role="billing_clerk",
-    ),
-    Reason(
-        code="billed_beyond_worth",
-        title="Billed beyond its worth",
-        sentence="Earlier invoices bill more of this than it is worth by what the source says now.",
-        remedy="Credit the difference on the earlier invoice.",
-        owner_role="billing_clerk",
-    ),
+    *SCHEDULE_REASONS,
 )
 
 NOTES: Final = _by_code(

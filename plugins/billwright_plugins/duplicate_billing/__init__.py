@@ -13,7 +13,7 @@ from msgspec import Meta
 
 from billwright.extension.hookspecs import hookimpl
 from billwright.extension.views import BilledLineView, DraftView, Finding, LineView
-from billwright_plugins.duplicate_billing.likeness import Index, Likeness
+from billwright_plugins.duplicate_billing.likeness import Index, Likeness, comes_in_parts
 
 # Only what merely looks alike. The same transaction key or subject twice is never owed twice.
 WAIVABLE: Final = frozenset({"near_duplicate"})
@@ -55,7 +55,7 @@ def _examine(line: LineView, index: Index, near: Literal["ignore", "warning", "b
     same_key = index.same_key(line)
     if same_key:
         return _duplicate("billed_twice", line, same_key)
-    same_subject = index.same_subject(line)
+    same_subject = [] if comes_in_parts(line) else index.same_subject(line)
     if same_subject:
         return _duplicate("subject_billed_twice", line, same_subject)
     alike = index.alike(line) if near != "ignore" else []

@@ -13,6 +13,8 @@ from billwright.kernel.money import Money
 AnyLine = LineView | BilledLineView
 # Work and costs of a day repeat by nature (eight hours at the same rate, the same hotel): day and description must match.
 DAILY: Final = ("time", "expense")
+# One schedule is billed period by period, one advance drawn item by item: the key tells the parts apart, not the subject.
+IN_PARTS: Final = ("retainer", "subscription", "usage", "progress", "drawdown", "statement")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +70,12 @@ class Index:
 
     def alike(self, line: LineView) -> list[BilledLineView]:
         return [other for other in self._amounts.get(_bucket(line), []) if self.likeness.alike(line, other)]
+
+
+def comes_in_parts(line: AnyLine) -> bool:
+    """Whether several lines about one subject are each owed; a part of a milestone has its acceptance as fifth part of its key."""
+    kind, _, rest = line.transaction_key.partition(":")
+    return kind in IN_PARTS or (kind == "milestone" and rest.count(":") > 2)
 
 
 def _bucket(line: AnyLine) -> tuple[str, Money, date | None]:

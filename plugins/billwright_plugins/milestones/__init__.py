@@ -4,7 +4,7 @@ In: a contract with its milestones, prices and the customer's decisions. Does: f
 was earned and the price in force then. Out: one proposal per milestone, ready or waiting with reasons; none is left out.
 """
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import replace
 from datetime import date
 from typing import Final
@@ -12,7 +12,9 @@ from zoneinfo import ZoneInfo
 
 from billwright.extension.hookspecs import hookimpl
 from billwright.extension.views import ContractView, ItemProposal, MilestoneView
+from billwright_plugins.milestones.advances import draw_down
 from billwright_plugins.milestones.decisions import Earning, earning
+from billwright_plugins.milestones.parts import Occurrence, divided, is_partial, occurrences, parts
 from billwright_plugins.milestones.prices import Price, changed_later, do_not_match_total, in_force, timeline
 from billwright_plugins.pricing import (
     AMOUNT_REASONS,
@@ -39,6 +41,9 @@ REASONS: Final = (
     "no_acceptance",
     "no_due_date",
     "not_yet_due",
+    "waits_for_others",
+    "accepted_anew",
+    "advance_left_over",
     *AMOUNT_REASONS,
 )
 NOTES: Final = (
@@ -53,13 +58,49 @@ NOTES: Final = (
 
 @hookimpl
 def propose_items(contract: ContractView) -> Sequence[ItemProposal]:
-    """Exactly one proposal per milestone of ``contract``."""
+    """One proposal per milestone of ``contract``, more where it was accepted in parts or, after a credit, once more."""
     mismatch = do_not_match_total(contract)
-    return [_proposal(contract, milestone, mismatch=mismatch) for milestone in contract.milestones]
+    unearned = {each.id for each in contract.milestones if earning(contract, each).moment is None}
+    found: list[ItemProposal] = []
+    for milestone in contract.milestones:
+        for occurrence in occurrences(contract, milestone):
+            items = _items(contract, occurrence, mismatch=mismatch)
+            found.extend(_after_others(item, milestone, unearned) for item in items)
+    return found
 
 
-def _proposal(contract: ContractView, milestone: MilestoneView, *, mismatch: bool) -> ItemProposal:
+@hookimpl
+def propose_settlements(contract: ContractView, items: Sequence[ItemProposal]) -> Sequence[ItemProposal]:
+    """What ``items`` use up of the advances of ``contract``."""
+    return draw_down(contract, items)
+
+
+def _items(contract: ContractView, occurrence: Occurrence, *, mismatch: bool) -> list[ItemProposal]:
+    """The whole milestone, or what is left of it beside the parts that were accepted."""
+    milestone = occurrence.milestone
     earned = earning(contract, milestone)
+    key = f"milestone:{contract.id}:{milestone.id}:{occurrence.number}"
+    whole = _proposal(contract, milestone, earned, key, mismatch=mismatch)
+    if occurrence.accepted_anew:
+        return [replace(whole, ready=False, reasons=("accepted_anew",))]
+    in_parts = any(is_partial(each) for each in milestone.decisions) or any(
+        each.startswith(f"{key}:") for each in contract.billed
+    )
+    if not in_parts or not milestone.acceptance_required:
+        return [whole]
+    shares = []
+    for part in parts(contract, milestone, earned):
+        standing = Earning(moment=part.moment, decision=part.decision)
+        item = _proposal(contract, milestone, standing, f"{key}:{part.decision.id}", mismatch=mismatch)
+        text = shortened(f"{item.description} ({part.percent.normalize():f} % accepted)")
+        if item.ready:
+            shares.append((part, replace(item, description=text)))
+    return divided(contract, whole, shares)
+
+
+def _proposal(
+    contract: ContractView, milestone: MilestoneView, earned: Earning, key: str, *, mismatch: bool
+) -> ItemProposal:
     moment = earned.moment or (earned.decision.decided_at if earned.decision else contract.now)
     prices = timeline(contract, milestone)
     price = in_force(prices, moment)
@@ -74,7 +115,7 @@ def _proposal(contract: ContractView, milestone: MilestoneView, *, mismatch: boo
         "converted": charged.converted,
     }
     return ItemProposal(
-        transaction_key=f"milestone:{contract.id}:{milestone.id}:1",
+        transaction_key=key,
         kind="milestone",
         subject_id=milestone.id,
         ready=not reasons,
@@ -91,7 +132,16 @@ def _proposal(contract: ContractView, milestone: MilestoneView, *, mismatch: boo
         evidence_ids=tuple(sorted(set(milestone.evidence_ids))),
         message_id=(earned.decision.message_id if earned.decision else None) or milestone.message_id,
         look_again_at=earned.look_again_at,
+        service_line=milestone.service_line,
     )
+
+
+def _after_others(proposal: ItemProposal, milestone: MilestoneView, unearned: Set[str]) -> ItemProposal:
+    """``proposal``, waiting while a milestone that it depends on is not earned. A removed one, or none, holds nobody."""
+    if not unearned & {*milestone.depends_on}:
+        return proposal
+    codes = in_order({*proposal.reasons, "waits_for_others"}, REASONS)
+    return replace(proposal, ready=False, reasons=codes)
 
 
 def _day(contract: ContractView, earned: Earning) -> date | None:

@@ -55,9 +55,9 @@ def _by_acceptance(decisions: Sequence[DecisionView], settles_after_days: int, n
 
     The end of that time does not belong to it: a decision taken then cannot undo what is earned at that very moment.
     """
-    history = sorted(decisions, key=_place)
+    history = in_their_order(decisions)
     for position, decision in enumerate(history):
-        if decision.decision != "accepted":
+        if decision.decision != "accepted" or decision.accepted_percent not in (None, 100):
             continue
         settled_at = decision.decided_at + timedelta(days=settles_after_days)
         disturbances = [later for later in history[position + 1 :] if later.decision != "accepted"]
@@ -67,6 +67,18 @@ def _by_acceptance(decisions: Sequence[DecisionView], settles_after_days: int, n
             return Earning(decision=decision, reason="acceptance_settling", look_again_at=settled_at)
         return Earning(moment=decision.decided_at, decision=decision, reopened_later=bool(disturbances))
     return Earning(reason=_why_not_accepted(history))
+
+
+def in_their_order(decisions: Sequence[DecisionView]) -> list[DecisionView]:
+    """By their moments; decisions of one moment in the order that makes sense of them."""
+    return sorted(decisions, key=_place)
+
+
+def stands(history: Sequence[DecisionView], position: int, settles_after_days: int, now: datetime) -> bool:
+    """Whether nothing disturbed the acceptance at ``position`` of ``history`` within the settle time, which is over."""
+    settled_at = history[position].decided_at + timedelta(days=settles_after_days)
+    later = history[position + 1 :]
+    return now >= settled_at and not any(each.decision != "accepted" and each.decided_at < settled_at for each in later)
 
 
 def _place(decision: DecisionView) -> tuple[datetime, int, int, str]:

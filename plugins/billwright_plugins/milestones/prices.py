@@ -91,6 +91,7 @@ def do_not_match_total(contract: ContractView) -> bool:
         milestone
         for milestone in contract.milestones
         if milestone.known and not milestone.removed and milestone.change_order_id in signed | {None}
+        if milestone.draw_down_percent is None  # an advance is drawn from the others' amounts, not added to them
     ]
     if contract.billing != "fixed_price" or not contract.known or not counted:
         return False

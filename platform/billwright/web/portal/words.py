@@ -152,7 +152,17 @@ TENANT: Final[dict[str, Status]] = {
     "active": ("Active", "done"),
     "suspended": ("Suspended", "blocked"),
 }
-ITEM_KINDS: Final = {"milestone": "Milestone", "time": "Time", "expense": "Expense"}
+ITEM_KINDS: Final = {
+    "milestone": "Milestone",
+    "time": "Time",
+    "expense": "Expense",
+    "retainer": "Retainer",
+    "subscription": "Subscription",
+    "usage": "Usage",
+    "progress": "Progress",
+    "drawdown": "Drawn from an advance",
+    "statement": "Statement",
+}
 ITEM: Final[dict[str, Status]] = {
     "waiting": ("Waits", "waiting"),
     "ready": ("Ready", "done"),
