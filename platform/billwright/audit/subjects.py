@@ -26,6 +26,7 @@ SUBJECT_PREFIXES: Final = {
     "reminder": "rem",
     "tenant": "ten",
     "token": "tok",
+    "write_off": "wof",
 }
 
 

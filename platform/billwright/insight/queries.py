@@ -182,6 +182,8 @@ BALANCES: Final = text(
                    UNION ALL
                   SELECT credit_id, -amount_minor FROM refund
                    UNION ALL
+                  SELECT receivable_id, amount_minor FROM write_off WHERE state = 'booked'
+                   UNION ALL
                   SELECT void.id, void.gross_minor FROM receivable void
                     JOIN invoice ON invoice.id = void.invoice_id AND invoice.phase = 'void'
                   ) each_taken GROUP BY 1

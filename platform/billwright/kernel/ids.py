@@ -55,6 +55,8 @@ PREFIXES: Final = frozenset(
         "cor",
         "run",
         "rls",
+        "wof",
+        "jex",
     ]
 )
 

@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from billwright.kernel.errors import ConflictError, InputInvalidError
+from billwright.kernel.errors import ConflictError, InputInvalidError, SelfApprovalError
 
 
 class PaymentKnownError(ConflictError):
@@ -21,3 +21,15 @@ class CurrencyDiffersError(InputInvalidError):
     """Payment and receivable are in different currencies. Status 422."""
 
     code: ClassVar[str] = "currency-differs"
+
+
+class WriteOffDecidedError(ConflictError):
+    """The write-off was booked or refused already. Status 409."""
+
+    code: ClassVar[str] = "write-off-decided"
+
+
+class OwnWriteOffError(SelfApprovalError):
+    """Who asked for a write-off does not decide about it. Status 403."""
+
+    code: ClassVar[str] = "own-write-off"
