@@ -10,6 +10,7 @@ from sqlalchemy import select
 from billwright.billing.evaluate import evaluate_contracts
 from billwright.billing.events import CapReached
 from billwright.billing.tables import AllocationRow, CapNoticeRow, InvoiceLineRow
+from billwright.documents.queries import frozen_invoice
 from billwright.kernel.actor import SYSTEM
 from billwright.kernel.events import Subscriptions
 from billwright.tenancy.transaction import Tx, transaction
@@ -60,6 +61,10 @@ def test_time_over_the_cap_is_written_down_on_the_line_and_in_the_state(firm: Fi
     assert (full.net_minor, full.standard_minor) == (1200_00, None)
     assert (capped.net_minor, capped.standard_minor, capped.adjusted_by) == (300_00, 600_00, "cap:total")
     assert firm.invoice().net_minor == 1500_00
+    with transaction(firm.database, firm.tenant, SYSTEM) as tx:
+        content = frozen_invoice(tx, firm.invoice().id).content
+    assert [line.standard_minor for line in content.lines] == [None, 600_00]
+    assert content.lines[1].description.endswith("(cap total reached: 300.00 EUR of 600.00 EUR written down)")
     firm.send("time_entry", **an_entry(5, "1"))
     assert states(firm)[-1] == ("written_down", 0, 120_00)
     assert len(firm.invoices()) == 1

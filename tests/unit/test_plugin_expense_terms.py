@@ -32,7 +32,8 @@ def proposal(terms: ExpenseTerms, **spent: Any) -> ItemProposal:
 
 
 def travel(**terms: Any) -> ExpenseTerms:
-    return ExpenseTerms(categories=(Category(name="travel", **({"currency": "EUR"} | terms)),))
+    fields: dict[str, Any] = {"currency": "EUR"} | terms
+    return ExpenseTerms(categories=(Category(name="travel", **fields),))
 
 
 def test_the_mark_up_comes_on_the_cost_and_is_rounded_once() -> None:

@@ -7,6 +7,7 @@ from uuid import UUID
 from billwright.billing.lines import PricedLine
 from billwright.billing.tables import InvoiceLineRow
 from billwright.billing.tax.of_rows import stored_components
+from billwright.billing.tax.problems import is_blocking
 from billwright.kernel.canonical_json import sha256_hex
 
 VERSION: Final = 3
@@ -27,29 +28,25 @@ def content_hash(
     seller: object = None,
     orders: Iterable[tuple[UUID, str]] = (),
     einvoice: Sequence[object] = (),
-    tax_problems: Sequence[object] = (),
-    version: int = VERSION,
-    tax_problems: Sequence[object] = (),
+    tax_problems: Sequence[Mapping[str, Any]] = (),
     holdback: Sequence[object] = (),
+    version: int = VERSION,
 ) -> str:
     """Hash of all that an approver looks at: parties, terms, purchase orders, bank, every line with amount, tax and evidence.
 
     ``parties`` from ``parties_content``, ``seller`` from ``seller_content``, ``lines`` from ``line_content`` or
     ``stored_line_content``, in their order. ``orders`` are (contract, purchase order) of the lines. ``terms`` in days.
     ``einvoice``: what customer and seller say of e-invoices; where neither says anything the hash is as it was before.
-    ``tax_problems``: what is not certain about the tax (``InvoiceRow.tax_problems``).
     ``holdback``: what is withheld and released per contract (``Taken.stored``).
-    ``tax_problems``: what is not certain about the tax (``InvoiceRow.tax_problems``).
+    ``tax_problems``: what is not certain about the tax (``InvoiceRow.tax_problems``); warnings about it may come and go.
     """
     content = {"entity": entity, "customer": customer, "parties": parties, "terms": terms, "lines": lines}
     if version > 1:
         content |= {"seller": seller, "orders": sorted((str(contract), order) for contract, order in {*orders})}
     if any(einvoice):
         content["einvoice"] = list(einvoice)
-    if tax_problems:
-        content["tax_problems"] = list(tax_problems)
-    if tax_problems:
-        content["tax_problems"] = list(tax_problems)
+    if uncertain := [each for each in tax_problems if is_blocking(str(each["code"]))]:
+        content["tax_problems"] = uncertain
     if holdback:
         content["holdback"] = list(holdback)
     return sha256_hex(content)
@@ -91,6 +88,11 @@ def parties_content(
     return [*said, tax] if tax else said
 
 
+def _adjusted(standard_minor: int | None, adjusted_by: str) -> list[object]:
+    """Write-downs and write-ups; a line without them is hashed as before they were known."""
+    return [[standard_minor, adjusted_by]] if standard_minor is not None or adjusted_by else []
+
+
 def line_content(line: PricedLine) -> list[object]:
     """A line as it was just priced."""
     return [
@@ -109,6 +111,7 @@ def line_content(line: PricedLine) -> list[object]:
         line.service_to,
         list(line.evidence_ids),
         sorted(str(share.item_id) for share in line.shares),
+        *_adjusted(line.standard.minor if line.standard else None, line.adjusted_by),
         [line.tax.reason, line.tax.exemption_code, line.tax.reason_key, stored_components(line.tax.components)],
     ]
 
@@ -133,6 +136,7 @@ def stored_line_content(
         line.service_to,
         list(line.evidence_ids),
         sorted(str(item_id) for item_id in item_ids),
+        *_adjusted(line.standard_minor, line.adjusted_by),
     ]
     if version > 2:
         content.append([line.tax_reason, line.tax_exemption_code, line.tax_reason_key, line.tax_components])

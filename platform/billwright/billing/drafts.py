@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
@@ -19,10 +20,10 @@ from billwright.billing.content import (
 )
 from billwright.billing.credit_drafts import CREDIT_NOTE, refresh_credits
 from billwright.billing.events import DraftsChanged, DraftsEmptied
-from billwright.billing.lines import PricedItem, PricedLine, Totals, price_lines, total
-from billwright.billing.tables import (
 from billwright.billing.holdback import is_withheld
 from billwright.billing.holdback_drafts import DraftHoldbacks
+from billwright.billing.lines import PricedItem, PricedLine, Totals, price_lines, total
+from billwright.billing.tables import (
     AllocationRow,
     BillableItemRow,
     ContributorRow,
@@ -30,7 +31,9 @@ from billwright.billing.holdback_drafts import DraftHoldbacks
     InvoiceLineRow,
     InvoiceRow,
 )
-from billwright.billing.tax import decide_tax
+from billwright.billing.tax import TaxFacts
+from billwright.billing.tax.of_rows import base_facts, stored_components, stored_problems, tax_of_items
+from billwright.billing.tax.tables import VatStandingRow
 from billwright.canon.tables import CustomerRow, LegalEntityRow
 from billwright.jobs.enqueue import publish
 from billwright.kernel.ids import new_id
@@ -100,21 +103,25 @@ def _locked(tx: Tx, invoice_ids: Sequence[UUID]) -> dict[UUID, AnyRow]:
             InvoiceRow.gross_minor,
             InvoiceRow.content_sha256,
             InvoiceRow.content_version,
+            InvoiceRow.holdback,
+            InvoiceRow.tax_problems,
             CustomerRow.name,
             CustomerRow.legal_name,
             CustomerRow.tax_id,
             CustomerRow.tax_category,
+            CustomerRow.tax,
+            VatStandingRow.answer.label("registry"),
             CustomerRow.address,
             CustomerRow.einvoice,
             CustomerRow.payment_terms_days.label("customer_terms"),
             LegalEntityRow.name.label("entity_name"),
             LegalEntityRow.country,
-            InvoiceRow.holdback,
-            InvoiceRow.tax_problems,
+            LegalEntityRow.time_zone,
             LegalEntityRow.profile,
         )
         .join(CustomerRow, CustomerRow.id == InvoiceRow.customer_id)
         .join(LegalEntityRow, LegalEntityRow.id == InvoiceRow.legal_entity_id)
+        .join(VatStandingRow, VatStandingRow.tax_id == CustomerRow.tax_id, isouter=True)
         .where(InvoiceRow.id.in_(invoice_ids), InvoiceRow.issued_at.is_(None))
         .order_by(InvoiceRow.id)
         .with_for_update(of=InvoiceRow)
@@ -127,7 +134,7 @@ def _priced(row: AnyRow) -> PricedItem:
     assert item.amount_minor is not None
     assert item.currency is not None
     assert item.unit_price is not None
-    who = " – ".join(part for part in (row.person_name, row.role) if part) if item.kind == "time" else ""
+    who = " – ".join(part for part in (row.person_name, row.role, row.work_kind) if part) if item.kind == "time" else ""
     return PricedItem(
         id=item.id,
         kind=item.kind,
@@ -147,6 +154,9 @@ def _priced(row: AnyRow) -> PricedItem:
         rate_id=item.rate_id,
         evidence_ids=tuple(item.evidence_ids),
         who=who,
+        standard=None if item.standard_minor is None else Money(item.standard_minor, item.currency),
+        adjusted_by=item.adjusted_by,
+        exact=bool(item.caps) or item.standard_minor is not None,
         part=bool(item.kept_quantity or item.written_off_quantity),
     )
 
@@ -156,6 +166,7 @@ class _DraftWriter:
 
     def __init__(self, tx: Tx, ids: Mapping[tuple[UUID, int], UUID], holdbacks: DraftHoldbacks) -> None:
         self.tx = tx
+        self._holdbacks = holdbacks
         self._ids = ids
         self._default_terms = read_configuration(tx).payment_terms_days
         self.changed: list[UUID] = []
@@ -166,15 +177,16 @@ class _DraftWriter:
         self._entries: list[dict[str, Any]] = []
         self._events: list[dict[str, Any]] = []
         self._standing: dict[UUID, AnyRow] = {}
+        self._warnings: list[dict[str, Any]] = []
 
     def add(self, row: AnyRow, items: Sequence[AnyRow], *, made: bool) -> None:
         if not made:
             self._standing[row.id] = row
+        items = [item for item in items if not is_withheld(item.BillableItemRow.transaction_key)]
         if not items:
             self.emptied.append(row.id)
             nothing = {"net_minor": 0, "tax_minor": 0, "gross_minor": 0, "holdback": None}
             self._state(row, {"phase": "void", "detail": "emptied", **nothing})
-        self._holdbacks = holdbacks
             self._said(row.id, "draft.void", "Everything on this draft was withdrawn at the source.")
             return
         facts = _tax_facts(self.tx, row)
@@ -186,6 +198,8 @@ class _DraftWriter:
         terms = terms_of(first.contract_terms, row.customer_terms, self._default_terms)
         digest = _digest(row, items, lines, terms, problems, holdback)
         self._add_lines(row.id, lines, same=digest == row.content_sha256)
+        if digest == row.content_sha256 and problems != row.tax_problems:
+            self._warnings.append({"b_id": row.id, "b_problems": problems})
         if digest != row.content_sha256:
             self.changed.append(row.id)
             state = {"payment_terms_days": terms, "content_version": VERSION, "tax_problems": problems}
@@ -214,6 +228,11 @@ class _DraftWriter:
                     "tax_category": line.tax.category,
                     "tax_rate_basis_points": line.tax.rate_basis_points,
                     "tax_reason": line.tax.reason,
+                    "tax_exemption_code": line.tax.exemption_code,
+                    "tax_reason_key": line.tax.reason_key,
+                    "tax_components": stored_components(line.tax.components),
+                    "tax_rule": line.taxed_by.rule,
+                    "tax_evidence": line.taxed_by.evidence,
                     "contract_id": line.contract_id,
                     "project_id": line.project_id,
                     "milestone_id": line.milestone_id,
@@ -222,6 +241,8 @@ class _DraftWriter:
                     "service_from": line.service_from,
                     "service_to": line.service_to,
                     "evidence_ids": list(line.evidence_ids),
+                    "standard_minor": line.standard.minor if line.standard else None,
+                    "adjusted_by": line.adjusted_by,
                 }
             )
             self._allocations.extend(
@@ -248,6 +269,8 @@ class _DraftWriter:
                 "content_sha256": row.content_sha256,
                 "content_version": row.content_version,
                 "payment_terms_days": row.payment_terms_days,
+                "holdback": row.holdback,
+                "tax_problems": row.tax_problems,
                 **values,
                 "updated_at": self.tx.now,
                 "b_moved": moved,
@@ -273,8 +296,6 @@ class _DraftWriter:
                 "at": self.tx.now,
                 "event": event,
                 "text": text,
-                "holdback": row.holdback,
-                "tax_problems": row.tax_problems,
                 "actor_name": self.tx.actor.name,
                 "facts": {},
             }
@@ -282,6 +303,7 @@ class _DraftWriter:
 
     def write(self, items: Mapping[UUID, Sequence[AnyRow]], doubted: Collection[UUID]) -> None:
         session = self.tx.session
+        self._holdbacks.write()
         if self._lines:
             insert_many(session, InvoiceLineRow, self._lines)
             insert_many(session, AllocationRow, self._allocations)
@@ -296,6 +318,9 @@ class _DraftWriter:
             values["phase_since"] = self.tx.now
             rows = [{name: value for name, value in row.items() if name != "b_moved"} for row in self._invoices]
             session.connection().execute(statement.values(values), rows)
+        if self._warnings:
+            warned = update(InvoiceRow).where(InvoiceRow.id == bindparam("b_id"))
+            session.connection().execute(warned.values(tax_problems=bindparam("b_problems")), self._warnings)
         if self._events:
             insert_many(session, InvoiceEventRow, self._events)
         record_many(self.tx, self._entries)
@@ -307,7 +332,6 @@ class _DraftWriter:
         if row is not None and row.detail != "submitted":
             self.changed.append(invoice_id)
             self._state(row, {name: getattr(row, name) for name in ("net_minor", "tax_minor", "gross_minor")})
-        self._holdbacks.write()
             self._said(invoice_id, event, text)
 
     def _write_contributors(self, items: Mapping[UUID, Sequence[AnyRow]]) -> set[UUID]:
@@ -339,6 +363,7 @@ def _tax_facts(tx: Tx, row: AnyRow) -> TaxFacts:
         address=row.address,
         tax=row.tax,
         registry=row.registry,
+        asked=bool(read_configuration(tx).tax_connection),
         today=tx.now.astimezone(ZoneInfo(row.time_zone)).date(),
     )
 
@@ -359,6 +384,7 @@ def _digest(
         address=row.address,
         seller_country=row.country,
         seller_profile=row.profile,
+        tax=row.tax,
     )
     return content_hash(
         entity=row.legal_entity_id,
@@ -368,6 +394,8 @@ def _digest(
         lines=[line_content(line) for line in lines],
         seller=seller_content(row.entity_name, row.profile, row.currency),
         orders=((item.BillableItemRow.contract_id, item.po_number) for item in items),
+        tax_problems=problems,
+        holdback=holdback or (),
         einvoice=(row.einvoice, row.profile.get("einvoice")),
     )
 
@@ -387,5 +415,3 @@ def _totals(totals: Totals, digest: str) -> dict[str, Any]:
         "gross_minor": totals.gross.minor,
         "content_sha256": digest,
     }
-        tax_problems=problems,
-        holdback=holdback or (),

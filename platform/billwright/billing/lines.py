@@ -9,8 +9,9 @@ from typing import Final
 from uuid import UUID
 
 from billwright.billing.credit_amounts import fitting_price
-from billwright.billing.tax import Tax
-from billwright.kernel.money import Money, price_times_quantity, tax_amount
+from billwright.billing.tax import Tax, TaxDecision
+from billwright.billing.tax.of_rows import TaxOf
+from billwright.kernel.money import Money, price_times_quantity
 
 HOUR_SCALE: Final = 10**6  # weights of a split are whole numbers: hours in millionths
 
@@ -37,6 +38,10 @@ class PricedItem:
     rate_id: UUID | None
     evidence_ids: tuple[UUID, ...]
     who: str = ""
+    standard: Money | None = None
+    adjusted_by: str = ""
+    exact: bool = False
+    """Its line bills the sum of its items, each rounded by itself: caps and write-downs count to the cent."""
     part: bool = False
     """Earlier invoices bill the rest of it: a price that comes to this amount exactly may differ in its last decimals."""
 
@@ -61,6 +66,7 @@ class PricedLine:
     unit_price: Decimal
     net: Money
     tax: Tax
+    taxed_by: TaxDecision
     contract_id: UUID
     project_id: UUID | None
     milestone_id: UUID | None
@@ -70,6 +76,9 @@ class PricedLine:
     service_to: date | None
     evidence_ids: tuple[UUID, ...]
     shares: tuple[Share, ...]
+    standard: Money | None = None
+    """Quantity times price, where another amount is billed; ``adjusted_by`` says why."""
+    adjusted_by: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,18 +96,21 @@ class Totals:
     rows: tuple[TaxRow, ...]
 
 
-def price_lines(items: Sequence[PricedItem], tax: Tax) -> tuple[PricedLine, ...]:
+def price_lines(items: Sequence[PricedItem], tax_of: TaxOf) -> tuple[PricedLine, ...]:
     """Lines in a stable order: milestones, time by person and rate, expenses. Time entries of one person, role and
-    rate on one contract share a line; its amount is rounded once and split over the entries without losing a cent."""
+    rate on one contract share a line where the tax is the same, too; its amount is rounded once and split over the entries without
+    losing a cent."""
     groups: dict[tuple[object, ...], list[PricedItem]] = defaultdict(list)
     order = {"milestone": 0, "time": 1, "expense": 2}
     for item in sorted(items, key=lambda i: (order.get(i.kind, 9), i.service_to or date.min, i.id)):
         if item.kind == "time":
-            key: tuple[object, ...] = (item.who, item.unit_price, item.contract_id, item.rate_id, item.change_order_id)
+            key: tuple[object, ...] = (
+                item.who, item.unit_price, item.contract_id, item.rate_id, item.change_order_id, *_apart(item), tax_of(item).tax,
+            )  # fmt: skip
         else:
             key = (item.id,)
         groups[key].append(item)
-    return tuple(_line(position, group, tax) for position, group in enumerate(groups.values(), start=1))
+    return tuple(_line(position, group, tax_of(group[-1])) for position, group in enumerate(groups.values(), start=1))
 
 
 def line_of(position: int, item: PricedItem, taxed_by: TaxDecision) -> PricedLine:
@@ -115,9 +127,13 @@ def _line(position: int, group: Sequence[PricedItem], taxed_by: TaxDecision) -> 
     first = group[0]
     currency = first.amount.currency
     quantity = sum((item.quantity for item in group), start=Decimal(0))
-    net = price_times_quantity(first.unit_price, quantity, currency) if len(group) > 1 else first.amount
-    weights = [int(item.quantity * HOUR_SCALE) for item in group]
+    standard = price_times_quantity(first.unit_price, quantity, currency)
+    net = standard if len(group) > 1 else first.amount
+    weights = [abs(int(item.quantity * HOUR_SCALE)) for item in group]
     parts = net.split(weights) if len(group) > 1 else [net]
+    if first.exact:
+        parts = [item.amount for item in group]
+        net = sum(parts, start=Money(0, currency))
     starts = [moment for item in group if (moment := item.service_from or item.service_to)]
     ends = [item.service_to for item in group if item.service_to]
     return PricedLine(
@@ -127,7 +143,8 @@ def _line(position: int, group: Sequence[PricedItem], taxed_by: TaxDecision) -> 
         unit=first.unit,
         unit_price=fitting_price(first.unit_price, quantity, net.minor, currency) if first.part else first.unit_price,
         net=net,
-        tax=tax,
+        tax=taxed_by.tax,
+        taxed_by=taxed_by,
         contract_id=first.contract_id,
         project_id=first.project_id,
         milestone_id=first.subject_id if first.kind == "milestone" else None,
@@ -146,6 +163,8 @@ def _line(position: int, group: Sequence[PricedItem], taxed_by: TaxDecision) -> 
             )
             for item, part in zip(group, parts, strict=True)
         ),
+        standard=standard if first.exact and standard != net else None,
+        adjusted_by=first.adjusted_by,
     )
 
 
@@ -156,7 +175,7 @@ def total(lines: Sequence[PricedLine]) -> Totals:
     for line in lines:
         taxable[line.tax] = taxable.get(line.tax, Money(0, currency)) + line.net
     rows = tuple(
-        TaxRow(tax=tax, taxable=amount, amount=tax_amount(amount, tax.rate_basis_points))
+        TaxRow(tax=tax, taxable=amount, amount=tax.of(amount))
         for tax, amount in sorted(taxable.items(), key=lambda pair: (pair[0].category, pair[0].rate_basis_points))
     )
     net = sum((line.net for line in lines), start=Money(0, currency))

@@ -72,6 +72,10 @@ class LineContent(msgspec.Struct, frozen=True, kw_only=True):
     purchase_order: str = ""
     evidence: tuple[str, ...] = ()
     transaction_keys: tuple[str, ...] = ()
+    standard_minor: int | None = None
+    """Quantity times price, where ``net_minor`` is another amount: written down by a cap or a person, or written up."""
+    adjusted_by: str = ""
+    """``cap:NAME``, ``person:REASON``, or both; none where each entry was rounded by itself."""
 
 
 class TaxComponentContent(msgspec.Struct, frozen=True, kw_only=True):

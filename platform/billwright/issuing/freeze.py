@@ -11,6 +11,7 @@ from billwright.billing.content import bank_content
 from billwright.billing.credit_drafts import Note
 from billwright.billing.tables import InvoiceLineRow, InvoiceRow
 from billwright.canon.tables import CustomerRow, LegalEntityRow
+from billwright.issuing.adjusted_words import adjustment_words
 from billwright.issuing.content import BankAccount, EinvoiceContent, InvoiceContent, LineContent, Party, Preceding
 from billwright.issuing.holdback import frozen_holdback
 from billwright.issuing.issue_credits import credit_content, credit_taxes
@@ -36,7 +37,7 @@ def freeze(
     replaces: Preceding | None = None,
 ) -> InvoiceContent:
     """The content as it will stand for ever: parties, lines with their references, tax breakdown, totals."""
-    lines = _lines(rows, evidence, customer.language, entity.time_zone)
+    lines = _lines(rows, evidence, customer.language, entity.time_zone, invoice.currency)
     stored = list({row.InvoiceLineRow.id: row.InvoiceLineRow for row in rows}.values())
     taxes = tax_rows(stored, invoice.currency, customer.language)
     taxes = credit_taxes(taxes, note)
@@ -125,28 +126,35 @@ def _bank(banks: Any, currency: str) -> BankAccount | None:
 MILESTONE: Final = {"en": "Milestone", "de": "Meilenstein", "fr": "Jalon"}
 
 
-def _described(row: AnyRow, language: str) -> str:
-    description: str = row.InvoiceLineRow.description
+def _described(row: AnyRow, language: str, currency: str) -> str:
+    line: InvoiceLineRow = row.InvoiceLineRow
+    description = line.description
     word = MILESTONE.get(language, MILESTONE["en"])
     if row.milestone_number and description.startswith(f"{MILESTONE['en']} "):
-        return word + description.removeprefix(MILESTONE["en"])
-    return description
+        description = word + description.removeprefix(MILESTONE["en"])
+    standard = None if line.standard_minor is None else Money(line.standard_minor, currency)
+    adjusted = adjustment_words(standard, Money(line.net_minor, currency), line.adjusted_by, language)
+    return f"{description} ({adjusted})" if adjusted else description
 
 
-def _lines(rows: Sequence[AnyRow], evidence: Mapping[UUID, str], language: str, time_zone: str) -> list[LineContent]:
+def _lines(
+    rows: Sequence[AnyRow], evidence: Mapping[UUID, str], language: str, time_zone: str, currency: str
+) -> list[LineContent]:
     by_line: dict[UUID, list[AnyRow]] = {}
     for row in rows:
         by_line.setdefault(row.InvoiceLineRow.id, []).append(row)
-    return [_line(group, evidence, language, time_zone) for group in by_line.values()]
+    return [_line(group, evidence, language, time_zone, currency) for group in by_line.values()]
 
 
-def _line(group: Sequence[AnyRow], evidence: Mapping[UUID, str], language: str, time_zone: str) -> LineContent:
+def _line(
+    group: Sequence[AnyRow], evidence: Mapping[UUID, str], language: str, time_zone: str, currency: str
+) -> LineContent:
     row = group[0]
     line: InvoiceLineRow = row.InvoiceLineRow
     clause_title = next((c.get("title", "") for c in row.clauses if c.get("number") == line.clause), "")
     return LineContent(
         position=line.position,
-        description=_described(row, language),
+        description=_described(row, language, currency),
         quantity=line.quantity,
         unit=line.unit,
         unit_price=line.unit_price,
@@ -173,4 +181,6 @@ def _line(group: Sequence[AnyRow], evidence: Mapping[UUID, str], language: str, 
         purchase_order=row.po_number,
         evidence=tuple(evidence.get(identifier, "") for identifier in line.evidence_ids),
         transaction_keys=tuple(member.transaction_key for member in group),
+        standard_minor=line.standard_minor,
+        adjusted_by=line.adjusted_by,
     )
