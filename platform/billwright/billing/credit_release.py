@@ -10,7 +10,9 @@ from sqlalchemy import bindparam, func, select, update
 
 from billwright.audit.record import entry_values, record_many
 from billwright.billing.events import ItemsReleased
-from billwright.billing.tables import AllocationRow, BillableItemRow, CreditNoteRow
+from billwright.billing.holdback import is_withheld
+from billwright.billing.holdback_ledger import Credited, reverse_holdback
+from billwright.billing.tables import AllocationRow, BillableItemRow, CreditNoteRow, InvoiceRow
 from billwright.jobs.enqueue import publish
 from billwright.tenancy.base import AnyRow
 from billwright.tenancy.transaction import Tx
@@ -67,26 +69,47 @@ def release_credited(tx: Tx, note_ids: Sequence[UUID]) -> None:
         select(
             item,
             CreditNoteRow.outcome,
+            CreditNoteRow.invoice_id.label("note_id"),
             CreditNoteRow.credits_invoice_id,
+            InvoiceRow.legal_entity_id,
+            InvoiceRow.currency.label("note_currency"),
             (-func.sum(share.quantity)).label("quantity"),
             (-func.sum(share.amount_minor)).label("minor"),
         )
         .join(share, share.item_id == item.id)
         .join(CreditNoteRow, CreditNoteRow.invoice_id == share.invoice_id)
+        .join(InvoiceRow, InvoiceRow.id == share.invoice_id)
         .where(share.invoice_id.in_(note_ids))
-        .group_by(item.id, CreditNoteRow.invoice_id)
+        .group_by(item.id, CreditNoteRow.invoice_id, InvoiceRow.id)
         .order_by(CreditNoteRow.invoice_id, item.id)
         .execution_options(populate_existing=True)
     )
-    found = list(tx.session.execute(query))
+    found = list(tx.session.execute(query)) if note_ids else []
     standings: dict[UUID, Standing] = {}
     changes: dict[UUID, dict[str, Any]] = {}
     for row in found:
         now = standings.get(row.BillableItemRow.id) or standing_of(row.BillableItemRow)
-        after = after_credit(now, (row.quantity, int(row.minor)), row.outcome)
+        # What a draft withheld lived with that invoice; the next one withholds anew.
+        outcome = "write_off" if is_withheld(row.BillableItemRow.transaction_key) else row.outcome
+        after = after_credit(now, (row.quantity, int(row.minor)), outcome)
         standings[row.BillableItemRow.id] = after
         changes[row.BillableItemRow.id] = _change(tx, row, after)
     _write(tx, {row.BillableItemRow.id: row.BillableItemRow for row in found}, changes, CREDITED)
+    reverse_holdback(tx, [_credited(row) for row in found])
+
+
+def _credited(row: AnyRow) -> Credited:
+    item: BillableItemRow = row.BillableItemRow
+    return Credited(
+        invoice_id=row.credits_invoice_id,
+        credit_invoice_id=row.note_id,
+        legal_entity_id=row.legal_entity_id,
+        currency=row.note_currency,
+        contract_id=item.contract_id,
+        transaction_key=item.transaction_key,
+        kind=item.kind,
+        minor=int(row.minor),
+    )
 
 
 def standing_of(item: BillableItemRow) -> Standing:
@@ -119,15 +142,49 @@ def _change(tx: Tx, row: AnyRow, after: Standing) -> dict[str, Any]:
     }
 
 
-def release_voided(tx: Tx, invoice_id: UUID) -> None:
-    """The items of a voided invoice are as open as before it was issued: triggers say what becomes of them."""
-    query = select(BillableItemRow).where(BillableItemRow.invoice_id == invoice_id, BillableItemRow.state == "billed")
-    items = {row.id: row for row in tx.session.scalars(query.order_by(BillableItemRow.id))}
+def release_voided(tx: Tx, invoice: InvoiceRow) -> None:
+    """The items of a voided invoice are as open as before it was issued: triggers say what becomes of them.
+
+    The caller holds the lock of the items' contracts, and nothing of the invoice was credited.
+    """
+    query = (
+        select(BillableItemRow, func.sum(AllocationRow.amount_minor).label("minor"))
+        .join(AllocationRow, AllocationRow.item_id == BillableItemRow.id)
+        .where(AllocationRow.invoice_id == invoice.id)
+        .group_by(BillableItemRow.id)
+        .order_by(BillableItemRow.id)
+        .execution_options(populate_existing=True)
+    )
+    found = list(tx.session.execute(query))
+    items = {row.BillableItemRow.id: row.BillableItemRow for row in found}
+    assert {item.invoice_id for item in items.values()} <= {invoice.id}, (
+        f"{invoice.id} does not bill its items any more"
+    )
     changes: dict[UUID, dict[str, Any]] = {
-        item_id: {"state": "ready", "reasons": [], "invoice_id": None, "proposal_sha256": "", "waiting_since": None}
-        for item_id in items
+        item.id: {
+            "state": "cancelled" if is_withheld(item.transaction_key) else "ready",
+            "reasons": [],
+            "invoice_id": None,
+            "proposal_sha256": "",
+            "waiting_since": None,
+        }
+        for item in items.values()
     }
     _write(tx, items, changes, VOIDED)
+    reversed_ = [
+        Credited(
+            invoice_id=invoice.id,
+            credit_invoice_id=invoice.id,
+            legal_entity_id=invoice.legal_entity_id,
+            currency=invoice.currency,
+            contract_id=row.BillableItemRow.contract_id,
+            transaction_key=row.BillableItemRow.transaction_key,
+            kind=row.BillableItemRow.kind,
+            minor=int(row.minor),
+        )
+        for row in found
+    ]
+    reverse_holdback(tx, reversed_)
 
 
 def _write(tx: Tx, items: dict[UUID, BillableItemRow], changes: dict[UUID, dict[str, Any]], why: str) -> None:

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from billwright.billing.events import HoldbackReleased
 from billwright.collections import queries
+from billwright.collections.credit_disputes import close_credited
 from billwright.collections.mail_reminder import mail_reminder
 from billwright.collections.remind import MAIL, Debtor, remind, set_timers
 from billwright.collections.resolve_dispute import close_paid
@@ -13,7 +14,7 @@ from billwright.delivery.send_mail import Post
 from billwright.documents.mail import MailRenderer
 from billwright.jobs.handlers import Handler, Job
 from billwright.kernel.events import DomainEvent, JobSpec
-from billwright.receivables.events import ReceivablesOpened, ReceivablesSettled
+from billwright.receivables.events import CreditsApplied, ReceivablesOpened, ReceivablesSettled
 from billwright.receivables.follow_opened import follow_opened
 from billwright.tenancy.transaction import Tenant, Tx
 
@@ -87,6 +88,7 @@ def handlers(post: Post, renderer: MailRenderer) -> list[Handler]:
 
 SUBSCRIBED_INLINE: Final[Mapping[type[DomainEvent], Sequence[Callable[[Tx, Any], None]]]] = {
     ReceivablesSettled: (on_receivables_settled,),
+    CreditsApplied: (close_credited,),
     HoldbackReleased: (on_holdback_released,),
 }
 SUBSCRIBED_JOBS: Final[Mapping[type[DomainEvent], Sequence[Callable[[Any], Sequence[JobSpec]]]]] = {

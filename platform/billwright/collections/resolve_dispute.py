@@ -69,12 +69,12 @@ def resolve_dispute(
             tx, dispute.invoice_id, f"dispute.{resolution}", f"Dispute over {amount} {resolution}: {reason.strip()}",
             dispute_id=dispute_id,
         )  # fmt: skip
-        _return_invoice(tx, dispute)
+        return_invoice(tx, dispute)
         _ask_again(tx, receivable)
         publish(tx, DisputesResolved(dispute_ids=(dispute_id,), invoice_ids=(dispute.invoice_id,)))
 
 
-def _return_invoice(tx: Tx, dispute: DisputeRow) -> None:
+def return_invoice(tx: Tx, dispute: DisputeRow) -> None:
     """After the last dispute: back to where the invoice was, or on to where the ERP brought it meanwhile."""
     left = select(func.count()).where(DisputeRow.invoice_id == dispute.invoice_id, DisputeRow.state == "open")
     if tx.session.scalars(left).one():

@@ -15,6 +15,7 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from billwright.audit.record import record
+from billwright.billing.tables import InvoiceRow
 from billwright.delivery.message import MailToSend, build_message, message_id, wire_address
 from billwright.delivery.smtp import MailRefusedError, MailServer, UnclearError, hand_over
 from billwright.delivery.tables import DeliveryRow, MailboxRow
@@ -132,6 +133,11 @@ def _intend(tx: Tx, mail: MailToSend, reference: str) -> _Intent | None:
     tx.session.execute(upsert(DeliveryRow).values([fresh]).on_conflict_do_nothing(index_elements=["key"]))
     row = tx.session.scalars(select(DeliveryRow).where(DeliveryRow.key == mail.key).with_for_update()).one()
     if row.state in {"sent", "refused"}:
+        return None
+    invoice = select(InvoiceRow.phase).where(InvoiceRow.id == mail.subject_id).with_for_update(read=True)
+    if mail.subject_kind == "invoice" and tx.session.scalars(invoice).one_or_none() == "void":
+        row.state, row.outcome, row.finished_at = "refused", "The invoice is void.", tx.now
+        record(tx, "delivery.intended", "delivery", row.id, after={"key": mail.key, "state": "refused"})
         return None
     maybe_sent = row.state == "intended" and row.attempts > 0
     if row.attempts == 0:

@@ -6,8 +6,9 @@ from datetime import date
 from typing import Final, Literal
 
 from billwright.documents import format as fmt
+from billwright.documents.credit_page import CREDIT, as_printed
 from billwright.documents.mail_texts import MAIL_TEXTS, PLURALS, MailTexts
-from billwright.documents.page import CREDIT, Fact
+from billwright.documents.page import Fact
 from billwright.documents.sets import MAIL_SETS, check_set, environment
 from billwright.issuing.content import BankAccount, InvoiceContent
 from billwright.kernel.brand import Brand, dark_palette, mix, text_on
@@ -126,7 +127,7 @@ def mail_page(
     """The mail that brings the document ``number`` to the customer."""
     lang = fmt.language_of(language or content.language)
     texts = MAIL_TEXTS[lang]
-    total = fmt.money(content.gross_minor, content.currency, lang)
+    total = fmt.money(as_printed(content).gross_minor, content.currency, lang)
     due = fmt.day(content.due_on, lang)
     kind = content.document_type if content.document_type in texts.subjects else "invoice"
     opening = texts.openings[kind].format(number=number, total=total)

@@ -16,6 +16,7 @@ from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from billwright.audit.record import record
+from billwright.billing.tables import InvoiceRow
 from billwright.canon.tables import LegalEntityRow
 from billwright.documents.after_issue import set_detail
 from billwright.documents.queries import frozen_invoice
@@ -135,6 +136,11 @@ def _intend(tx: Tx, invoice_id: UUID, name: str) -> Intent | None:
         .with_for_update()
     ).one()
     if row.state in _ENDED:
+        return None
+    phase = select(InvoiceRow.phase).where(InvoiceRow.id == invoice_id).with_for_update()
+    if tx.session.scalars(phase).one() == "void":
+        row.state, row.error = "rejected", "The invoice is void."
+        record(tx, "posting.intended", "posting", row.id, after={"invoice": row.key, "state": "rejected"})
         return None
     if row.attempts == 0:
         record(tx, "posting.intended", "posting", row.id, after={"invoice": row.key, "connection": name})

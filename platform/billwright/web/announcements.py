@@ -14,7 +14,7 @@ from billwright.documents.events import InvoiceRendered
 from billwright.issuing.events import InvoicesIssued
 from billwright.kernel.events import DomainEvent
 from billwright.posting.events import InvoicePosted
-from billwright.receivables.events import ReceivablesSettled
+from billwright.receivables.events import InvoicesCredited, ReceivablesSettled
 from billwright.tenancy.transaction import Tx
 
 Follower = Callable[[Tx, Any], None]
@@ -49,6 +49,7 @@ ANNOUNCED: Final[Mapping[type[DomainEvent], Follower]] = {
     InvoiceDelivered: _telling("invoice.delivered", _one),
     InvoicePosted: _telling("invoice.posted", _one),
     ReceivablesSettled: _telling("invoice.settled", _many),
+    InvoicesCredited: _telling("invoice.credited", _many),
     DisputeOpened: _telling("dispute.opened", lambda event: (event.dispute_id,), kind="dispute"),
     DisputesResolved: _telling("dispute.resolved", lambda event: event.dispute_ids, kind="dispute"),
 }

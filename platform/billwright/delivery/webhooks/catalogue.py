@@ -12,6 +12,7 @@ EVENT_TYPES: Final = {
     "invoice.delivered": "The mail server took the invoice, or it was kept in the mailbox.",
     "invoice.posted": "All ERP connections hold the invoice and the read-back agrees.",
     "invoice.settled": "Nothing is left to pay.",
+    "invoice.credited": "Credit notes took back what was left to pay.",
     "dispute.opened": "An amount of an invoice is contested.",
     "dispute.resolved": "A dispute is over.",
     "webhook.test": "Somebody asked for a test of this subscription; nothing happened.",
