@@ -149,6 +149,8 @@ class Connection(Part, frozen=True, kw_only=True):
     secrets: dict[str, Any] = {}
     hook_secret: Annotated[str, Meta(max_length=200)] | None = None
     erp: bool = False
+    tax: bool = False
+    """It is asked whether the VAT ids of customers are registered."""
     enabled: bool = True
     user: Annotated[str, Meta(max_length=254)] | None = None
     """E-mail of the person for whom it acts, who then approves nothing that it brought; default: nobody."""
@@ -195,6 +197,7 @@ class Blueprint(Part, frozen=True, kw_only=True):
             ledger=self.ledger,
             documents=self.documents,
             erp_connections=tuple(each.name for each in self.connections if each.erp and each.enabled),
+            tax_connection=next((each.name for each in self.connections if each.tax and each.enabled), ""),
             deliver_by_mail=self.deliver_by_mail,
             payment_terms_days=self.payment_terms_days,
             approval_hours=self.approval_hours,

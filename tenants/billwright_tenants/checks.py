@@ -170,6 +170,8 @@ def _users(users: tuple[User, ...], roles: dict[str, frozenset[str]]) -> Iterato
 
 def _connections(blueprint: Blueprint) -> Iterator[str]:
     yield from _twice("connections", (each.name for each in blueprint.connections), ".name")
+    if sum(each.tax and each.enabled for each in blueprint.connections) > 1:
+        yield "connections: only one may be asked about VAT ids (tax); keep one."
     emails = {user.email.strip().lower() for user in blueprint.users}
     for number, each in enumerate(blueprint.connections):
         path = f"connections[{number}]"
@@ -190,6 +192,8 @@ def _connection(path: str, each: Connection) -> Iterator[str]:
         return
     if each.erp and "erp" not in manifest.capabilities:
         yield f"{path}.erp: {each.connector} posts to no ERP; leave it out."
+    if each.tax and "tax" not in manifest.capabilities:
+        yield f"{path}.tax: {each.connector} asks no register about VAT ids; leave it out."
     for field, model in (("settings", manifest.settings_model), ("secrets", manifest.secrets_model)):
         try:
             msgspec.convert(getattr(each, field), model)

@@ -4,11 +4,13 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID
 
+from billwright.canon.events import CustomersTouched
 from billwright.issuing.events import InvoicesIssued
 from billwright.jobs.enqueue import enqueue
 from billwright.jobs.handlers import Handler, Job
 from billwright.kernel.events import DomainEvent, JobSpec
 from billwright.posting.post_invoice import Books, post_invoice
+from billwright.posting.verify_vat_id import plan_checks, verify_vat_id
 from billwright.tenancy.configuration import read_configuration
 from billwright.tenancy.transaction import Tenant, Tx
 
@@ -39,9 +41,16 @@ def handlers(books: Books) -> list[Handler]:
     def system(job: Job) -> str:
         return f"connection:{job.payload['connection']}"
 
-    return [Handler(kind="connectors.post", outside=post, attempts_max=20, lease_s=300, breaker=system)]
+    def verify(tenant: Tenant, job: Job) -> None:
+        verify_vat_id(books, tenant, job.uuid("customer_id"), trace_id=job.trace_id)
+
+    return [
+        Handler(kind="connectors.post", outside=post, attempts_max=20, lease_s=300, breaker=system),
+        Handler(kind="connectors.verify_vat_id", outside=verify, attempts_max=20, lease_s=300),
+    ]
 
 
 SUBSCRIBED_INLINE: Final[Mapping[type[DomainEvent], Sequence[Callable[[Any, Any], None]]]] = {
     InvoicesIssued: (plan_posting,),
+    CustomersTouched: (plan_checks,),
 }

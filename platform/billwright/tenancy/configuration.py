@@ -123,6 +123,8 @@ class TenantConfiguration(Part, frozen=True, kw_only=True):
     ledger: LedgerSettings = LedgerSettings()
     documents: DocumentSettings = DocumentSettings()
     erp_connections: tuple[Name, ...] = ()
+    tax_connection: Annotated[str, Meta(max_length=200)] = ""
+    """The connection that is asked whether VAT ids are registered; empty: none is asked."""
     deliver_by_mail: bool = True
     payment_terms_days: Annotated[int, Meta(ge=0, le=365)] = 30
     approval_hours: Annotated[int, Meta(ge=1, le=720)] = 8

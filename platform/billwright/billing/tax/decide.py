@@ -238,6 +238,8 @@ def _vat_id(case: _Case) -> bool:
         case.problem("vat_id_wrong", tax_id=facts.buyer_tax_id)
     elif facts.registry == "invalid":
         case.problem("vat_id_refused", tax_id=facts.buyer_tax_id)
+    elif facts.registry == "pending":
+        case.problem("vat_id_unverified", tax_id=facts.buyer_tax_id)
     return True
 
 

@@ -59,7 +59,8 @@ class TaxFacts:
 
     ``stated_rate`` is the percentage that the legal entity's record gives for supplies at home; ``stated_category`` what the
     customer's record says of all its invoices. ``provincial`` holds rates in percent that the entity states for sales
-    taxes of provinces and states. ``on`` is the day of supply. ``registry`` is the last answer about the buyer's VAT id.
+    taxes of provinces and states. ``on`` is the day of supply. ``registry`` is the last certain answer of a register about the
+    buyer's VAT id, ``pending`` where one is asked and has not answered.
     """
 
     seller_country: str
@@ -75,7 +76,7 @@ class TaxFacts:
     buyer_postal_code: str = ""
     buyer_status: Status = "unknown"
     buyer_tax_id: str = ""
-    registry: Literal["", "valid", "invalid", "unavailable"] = ""
+    registry: Literal["", "valid", "invalid", "pending"] = ""
     stated_category: str = ""
     stated_code: str = ""
     stated_reason: str = ""

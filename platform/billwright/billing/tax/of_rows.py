@@ -32,9 +32,13 @@ def base_facts(
     address: Mapping[str, Any],
     tax: Mapping[str, Any] | None,
     registry: str | None,
+    asked: bool,
     today: date,
 ) -> TaxFacts:
-    """The facts of both parties; ``country`` and ``profile`` are the legal entity's, the rest is the customer's record."""
+    """The facts of both parties; ``country`` and ``profile`` are the legal entity's, the rest is the customer's record.
+
+    ``registry`` is the answer that stands about its VAT id; ``asked``: the tenant asks a register at all.
+    """
     regime: Mapping[str, Any] = profile.get("tax") or {}
     customer: Mapping[str, Any] = tax or {}
     return TaxFacts(
@@ -50,7 +54,7 @@ def base_facts(
         buyer_postal_code=address.get("postal_code") or "",
         buyer_status=customer.get("status") or "unknown",
         buyer_tax_id=tax_id,
-        registry="valid" if registry == "valid" else "invalid" if registry == "invalid" else "",
+        registry="valid" if registry == "valid" else "invalid" if registry == "invalid" else "pending" if asked else "",
         stated_category=tax_category or "",
         stated_code=customer.get("exemption_code") or "",
         stated_reason=customer.get("exemption_reason") or "",

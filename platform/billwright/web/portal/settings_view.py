@@ -33,6 +33,7 @@ PARTS: Final = {
     "ledger": "Books, rates and write-offs",
     "documents": "Documents",
     "erp_connections": "Connections to post to",
+    "tax_connection": "Connection that is asked about VAT ids",
     "deliver_by_mail": "Delivery by e-mail",
     "payment_terms_days": "Payment terms",
     "approval_hours": "Clock of an approval step",
