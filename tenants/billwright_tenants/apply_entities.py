@@ -90,7 +90,7 @@ def _banks(given: Bank | tuple[Bank, ...] | None) -> list[dict[str, str]]:
     ]
 
 
-def _accounts(given: Accounts | None) -> dict[str, str]:
+def _accounts(given: Accounts | None) -> dict[str, Any]:
     return {name: value for name, value in msgspec.to_builtins(given or Accounts()).items() if value}
 
 

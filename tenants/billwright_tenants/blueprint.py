@@ -7,9 +7,10 @@ from msgspec import Meta, Struct, field
 
 from billwright.billing.tax.jurisdictions import Service
 from billwright.canon.business_time import Calendar
-from billwright.extension.terms_tax import Region
 from billwright.extension.einvoicing import SellerEinvoice
+from billwright.extension.terms_tax import Region
 from billwright.kernel.brand import Brand
+from billwright.receivables.accounts import USUAL, BankAccountOfLedger, RevenueAccount, TaxAccount
 from billwright.tenancy.configuration import (
     ApprovalRule,
     DocumentSettings,
@@ -76,13 +77,34 @@ class Series(Part, frozen=True, kw_only=True):
 
 
 class Accounts(Part, frozen=True, kw_only=True):
-    """Ledger accounts; those left out are of a common small chart."""
+    """Ledger accounts by role; those left out are of a common small chart. Of the rows that narrow a role by kind, tax or
+    currency, the first that fits decides."""
 
     receivable: Line = ""
     revenue: Line = ""
     tax: Line = ""
     bank: Line = ""
     deposits: Line = ""
+    holdback: Line = ""
+    write_off: Line = ""
+    exchange_gain: Line = ""
+    exchange_loss: Line = ""
+    revenue_by: Annotated[tuple[RevenueAccount, ...], Meta(max_length=100)] = ()
+    tax_by: Annotated[tuple[TaxAccount, ...], Meta(max_length=100)] = ()
+    bank_by: Annotated[tuple[BankAccountOfLedger, ...], Meta(max_length=40)] = ()
+
+    def __post_init__(self) -> None:
+        """One account per role: balances of two could not be told apart.
+
+        Raises:
+            ValueError: an account serves two roles; msgspec makes it name the field.
+        """
+        roles: dict[str, str] = {}
+        for role, usual in USUAL.items():
+            account = getattr(self, role) or usual
+            other = roles.setdefault(account, role)
+            if other != role and {other, role} != {"exchange_gain", "exchange_loss"}:
+                raise ValueError(f"`{other}` and `{role}` are both {account}; give each an account of its own")
 
 
 class TaxRegime(Part, frozen=True, kw_only=True):

@@ -1,5 +1,6 @@
 """Trial balance, entries and write-offs over HTTP: for those who may, in their own tenant."""
 
+import hashlib
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -71,3 +72,23 @@ def test_a_write_off_takes_two_people(api: Api, make_tenant: Callable[..., Tenan
     assert (listed["id"], listed["reason"], listed["decided_by"]) == (asked["id"], "insolvent", "Two (test)")
     assert api.get("/v1/write-offs", state="asked")["items"] == []
     api.post(path, {**body, "note": ""}, token=one, expect=422)
+
+
+def test_the_journal_goes_out_once(api: Api, make_tenant: Callable[..., Tenant]) -> None:
+    entity = api.get("/v1/reports/trial-balance")["balances"][0]["entity"]
+    body = {"entity": entity, "last": "2026-03-31", "accounts": {"4000": "4400"}}
+    keeper = api.person("keeper", "integration_administrator")
+    reader = api.person("reader", "auditor")
+
+    assert "posting:retry" in api.post("/v1/journal-exports", body, token=reader, expect=403)["detail"]
+    made = api.post("/v1/journal-exports", body, token=keeper, expect=201)
+    assert (made["number"], made["entries"]) == (1, 1)
+    assert api.post("/v1/journal-exports", body, token=keeper, expect=409)["type"] == "/problems/nothing-to-export"
+    (listed,) = api.get("/v1/journal-exports", token=reader)["items"]
+    assert listed == made
+    path = f"/v1/journal-exports/{made['id']}/file"
+    file = api.client.get(path, headers=bearer(reader))
+    assert (file.status_code, hashlib.sha256(file.content).hexdigest()) == (200, made["sha256"])
+    assert b",4400,revenue,EUR,,10000.00,EUR,,10000.00," in file.content
+    stranger = api.people.token("far@other.example", "auditor", tenant=make_tenant("Other Firm"))
+    assert api.client.get(path, headers=bearer(stranger)).status_code == 404

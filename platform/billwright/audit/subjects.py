@@ -17,6 +17,7 @@ SUBJECT_PREFIXES: Final = {
     "exception": "exc",
     "invoice": "inv",
     "job": "job",
+    "journal_export": "jex",
     "message": "msg",
     "payment": "pay",
     "person": "per",

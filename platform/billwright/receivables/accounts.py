@@ -24,10 +24,6 @@ Role = Literal[
     "write_off",
     "exchange_gain",
     "exchange_loss",
-    "contract_asset",
-    "contract_liability",
-    "due_from",
-    "due_to",
 ]
 USUAL: Final[Mapping[Role, str]] = {
     "receivable": "1200",
@@ -39,10 +35,6 @@ USUAL: Final[Mapping[Role, str]] = {
     "write_off": "6900",
     "exchange_gain": "4950",
     "exchange_loss": "6950",
-    "contract_asset": "1300",
-    "contract_liability": "2310",
-    "due_from": "1600",
-    "due_to": "2600",
 }
 ANY: Final = "*"
 
@@ -89,10 +81,6 @@ class Books(msgspec.Struct, frozen=True, kw_only=True):
     write_off: str = USUAL["write_off"]
     exchange_gain: str = USUAL["exchange_gain"]
     exchange_loss: str = USUAL["exchange_loss"]
-    contract_asset: str = USUAL["contract_asset"]
-    contract_liability: str = USUAL["contract_liability"]
-    due_from: str = USUAL["due_from"]
-    due_to: str = USUAL["due_to"]
     revenue_by: tuple[RevenueAccount, ...] = ()
     tax_by: tuple[TaxAccount, ...] = ()
     bank_by: tuple[BankAccountOfLedger, ...] = ()

@@ -33,3 +33,15 @@ class OwnWriteOffError(SelfApprovalError):
     """Who asked for a write-off does not decide about it. Status 403."""
 
     code: ClassVar[str] = "own-write-off"
+
+
+class NothingToExportError(ConflictError):
+    """Every journal entry up to that day went out already. Status 409."""
+
+    code: ClassVar[str] = "nothing-to-export"
+
+
+class ExportChangedError(ConflictError):
+    """The journal does not give the bytes of an export any more. Status 409."""
+
+    code: ClassVar[str] = "export-changed"

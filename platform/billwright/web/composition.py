@@ -139,6 +139,7 @@ def controllers() -> "list[type[Controller]]":
     for module in (
         "billwright.delivery.webhooks.api",
         "billwright.delivery.webhooks.api_partner",
+        "billwright.receivables.api_exports",
         "billwright.receivables.api_ledger",
         "billwright.receivables.api_write_offs",
         "billwright_tenants.api",
