@@ -10,7 +10,7 @@ from billwright.extension.loading import available_rules, available_triggers, se
 from billwright.extension.reasons import NOTES, REASONS, Reason, explain
 
 ROOT = Path(__file__).parents[2]
-TRIGGERS = ["milestones", "time_entries", "expenses", "subscriptions"]
+TRIGGERS = ["milestones", "time_entries", "expenses", "subscriptions", "retainers", "usage", "progress"]
 ROLES = {"billing_clerk", "project_operations", "contract_administrator", "integration_administrator"}
 
 
@@ -59,7 +59,10 @@ def test_every_first_party_plugin_explains_itself_and_its_settings(name: str) ->
         assert f"`{setting}`" in readme
 
 
-@pytest.mark.parametrize(("hook", "plugin"), [("propose_items", "expenses"), ("propose_settlements", "milestones"), ("examine_draft", "change_order_signed")])
+@pytest.mark.parametrize(
+    ("hook", "plugin"),
+    [("propose_items", "expenses"), ("propose_settlements", "milestones"), ("examine_draft", "change_order_signed")],
+)
 def test_every_hook_page_quotes_a_plugin_as_it_stands(hook: str, plugin: str) -> None:
     page = (ROOT / "docs" / "hooks" / f"{hook}.md").read_text()
     source = (ROOT / "plugins" / "billwright_plugins" / plugin / "__init__.py").read_text()

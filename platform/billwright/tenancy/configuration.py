@@ -111,7 +111,9 @@ class TenantConfiguration(Part, frozen=True, kw_only=True):
         RuleSetting(name="evidence_attached"),
         RuleSetting(name="duplicate_billing"),
     )
-    triggers: tuple[Name, ...] = ("milestones", "time_entries", "expenses")
+    triggers: tuple[Name, ...] = (
+        "milestones", "time_entries", "expenses", "subscriptions", "retainers", "usage", "progress",
+    )  # fmt: skip
     plugin_limits: tuple[PluginLimit, ...] = ()
     approvals: tuple[ApprovalRule, ...] = ()
     reminders: tuple[ReminderStep, ...] = (
