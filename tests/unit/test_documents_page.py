@@ -13,7 +13,7 @@ from billwright.documents import format as fmt
 from billwright.documents.page import invoice_page
 from billwright.documents.qr import epc_code, inline_svg
 from billwright.documents.texts import INVOICE_TEXTS
-from billwright.issuing.content import BankAccount
+from billwright.issuing.content import BankAccount, HoldbackContent
 from billwright.kernel.money import MINOR_UNIT_DIGITS, Money
 from support.invoice_contents import ALDERGATE, BANK, KESTREL, content, line
 
@@ -117,6 +117,36 @@ def test_a_credit_note_asks_for_nothing() -> None:
     assert page.total_label == "Total credited"
     assert (page.payment.instruction, page.payment.qr_svg, page.payment.rows) == ("", "", ())
     assert "Due by" not in [fact.label for fact in page.facts]
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        (
+            "en",
+            "EUR 119.00 of it is retained as holdback and due only with its release; EUR 1,071.00 is due by that day.",
+        ),
+        (
+            "de",
+            "119,00 EUR davon sind als Sicherheitseinbehalt erst mit der Freigabe fällig, 1.071,00 EUR bis zu diesem Tag.",
+        ),
+    ],
+)
+def test_what_is_retained_is_said_and_not_asked_for(language: str, said: str) -> None:
+    held = HoldbackContent(
+        contract_number="K-1",
+        mode="receivable",
+        percent="10",
+        base_minor=100000,
+        withheld_minor=11900,
+        released_minor=0,
+    )
+    page = invoice_page(
+        content(gross_minor=119000, holdbacks=(held,)), number="N-1", brand=ALDERGATE, language=language
+    )
+    assert page.terms.replace("\xa0", " ").endswith(said)
+    assert "1,071.00" in page.payment.instruction or "1.071,00" in page.payment.instruction
+    assert "1,190.00" not in page.payment.qr_caption
 
 
 def test_an_unknown_language_falls_back_to_english() -> None:

@@ -11,6 +11,7 @@ from sqlalchemy import bindparam, update
 
 from billwright.audit.record import entry_values, record_many
 from billwright.billing.holdback import is_withheld
+from billwright.billing.split import whole_of
 from billwright.billing.tables import BillableItemRow
 from billwright.extension.views import ContractView, ItemProposal
 from billwright.jobs.enqueue import enqueue
@@ -244,7 +245,12 @@ def _values(tx: Tx, contract_id: UUID, view: ContractView, proposal: ItemProposa
         "evidence_ids": [UUID(evidence) for evidence in proposal.evidence_ids],
         "message_id": _uuid(proposal.message_id),
     }
-    more = {"follows": proposal.follows, "service_line": proposal.service_line, **_under_terms(proposal)}
+    more = {
+        "share_of": whole_of(proposal.transaction_key),
+        "follows": proposal.follows,
+        "service_line": proposal.service_line,
+        **_under_terms(proposal),
+    }
     values["proposal_sha256"] = sha256_hex(values | {name: value for name, value in more.items() if value})
     values |= more
     values["updated_at"] = tx.now

@@ -154,10 +154,12 @@ def _priced(row: AnyRow) -> PricedItem:
         rate_id=item.rate_id,
         evidence_ids=tuple(item.evidence_ids),
         who=who,
+        service_line=item.service_line,
         standard=None if item.standard_minor is None else Money(item.standard_minor, item.currency),
         adjusted_by=item.adjusted_by,
         exact=bool(item.caps) or item.standard_minor is not None,
         part=bool(item.kept_quantity or item.written_off_quantity),
+        share=bool(item.share_of),
     )
 
 
@@ -241,6 +243,7 @@ class _DraftWriter:
                     "service_from": line.service_from,
                     "service_to": line.service_to,
                     "evidence_ids": list(line.evidence_ids),
+                    "service_line": line.service_line,
                     "standard_minor": line.standard.minor if line.standard else None,
                     "adjusted_by": line.adjusted_by,
                 }
@@ -403,7 +406,7 @@ def _digest(
 def _facts(item: BillableItemRow) -> list[UUID]:
     """All that an item rests on."""
     named = (
-        item.contract_id, item.customer_id, item.subject_id, item.acceptance_id, item.change_order_id, item.rate_id,
+        item.id, item.contract_id, item.customer_id, item.subject_id, item.acceptance_id, item.change_order_id, item.rate_id,
     )  # fmt: skip
     return [fact_id for fact_id in (*named, *item.evidence_ids) if fact_id is not None]
 

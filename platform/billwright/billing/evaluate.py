@@ -13,6 +13,7 @@ from billwright.billing.events import DraftsChanged, TriggersAsked
 from billwright.billing.grouping import entity_of, group_ready
 from billwright.billing.holdback_release import Releases
 from billwright.billing.remember import remember
+from billwright.billing.split import Shares
 from billwright.billing.under_terms import under_terms
 from billwright.canon.queries import contract_views
 from billwright.extension.connectors import TransientError
@@ -47,15 +48,16 @@ def evaluate_contracts(tx: Tx, contract_ids: Sequence[UUID], *, plugins: PluginR
     priced = under_terms(tx, views, asked.proposals, known)
     asked = ask_settlements(tx, views, Asked(priced, asked.failed), plugins)
     changes = Changes(tx, known)
-    releases = Releases(tx, views)
+    releases, shares = Releases(tx, views), Shares(known)
     for contract_id, view in views.items():
         entity = entity_of(entities, codes.get(contract_id, ""))
-        for proposal in asked.proposals[contract_id].values():
-            changes.take(contract_id, view, proposal, entity.id if entity else None)
         released, settled = releases.propose(contract_id, known, entity)
-        for proposal in released:
-            changes.take(contract_id, view, proposal, entity.id if entity else None)
         changes.keep(settled)
+        for proposal in (*asked.proposals[contract_id].values(), *released):
+            divided, billed = shares.divide(view, proposal)
+            changes.keep(billed)
+            for seen, part in divided:
+                changes.take(contract_id, seen, part, entity.id if entity else None)
     changes.withdraw_the_rest(asked.unsure)
     changes.write()
     publish(tx, TriggersAsked(contract_ids=tuple(views), failed=asked.failed))

@@ -84,6 +84,11 @@ class _Ledger:
             row = {"id": new_id(), "balance_id": balance_id, "invoice_id": invoice_id, "kind": kind}
             self._entries.append({**row, "amount_minor": minor, **entry, "at": self.tx.now})
 
+    def outstanding(self, key: Key) -> int:
+        """With the movements of this call."""
+        moved = self._moved[key]
+        return self.balances[key].outstanding_minor + moved.withheld - moved.released
+
     def billed(self, key: Key, base_minor: int) -> None:
         self._moved[key].billed += base_minor
 
@@ -206,15 +211,14 @@ def _reverse(ledger: _Ledger, key: Key, known: Sequence[HoldbackEntryRow], own: 
     to = {"invoice_id": own[0].invoice_id, "credit_invoice_id": own[0].credit_invoice_id}
     work = sum(each.minor for each in own if each.kind != "holdback")
     ledger.billed(key, -work)
-    outstanding = ledger.balances[key].outstanding_minor
     if key[3] == "line":
         undone = sum(each.minor for each in own if each.kind == "holdback" and not is_withheld(each.transaction_key))
         ledger.move(key, "released_reversed", max(undone, 0), **to)
         taken = -sum(each.minor for each in own if is_withheld(each.transaction_key))
-        ledger.move(key, "withheld_reversed", min(max(taken, 0), outstanding + max(undone, 0)), **to, base_minor=work)
+        ledger.move(key, "withheld_reversed", min(max(taken, 0), ledger.outstanding(key)), **to, base_minor=work)
         return
     part = share_of_credit(known, work)
-    ledger.move(key, "withheld_reversed", min(part, outstanding), **to, base_minor=work)
+    ledger.move(key, "withheld_reversed", min(part, ledger.outstanding(key)), **to, base_minor=work)
 
 
 def share_of_credit(known: Iterable[HoldbackEntryRow], work_minor: int) -> int:

@@ -18,8 +18,10 @@ from sqlalchemy import select
 
 from billwright.billing.content import terms_of
 from billwright.billing.events import HoldbackReleased
+from billwright.billing.holdback import is_withheld
 from billwright.billing.holdback_ledger import close_balances, release_receivables
 from billwright.billing.holdback_standing import Key, lock_balances, mode_of
+from billwright.billing.split import whole_of
 from billwright.billing.tables import HoldbackBalanceRow, HoldbackEntryRow
 from billwright.canon.tables import ContractRow, CustomerRow, LegalEntityRow, SignalRow
 from billwright.extension.terms_holdback import HoldbackRelease, HoldbackTerms
@@ -79,13 +81,13 @@ def propose_releases(
     terms: HoldbackTerms,
     moments: Mapping[str, Moment],
     balances: Sequence[tuple[str, int]],
-    known: Mapping[str, tuple[str, int | None]],
+    billed: Mapping[str, int],
 ) -> tuple[list[ItemProposal], set[str]]:
     """Items for what lines withheld, and keys of releases that were billed and stay as they are. Pure.
 
-    ``balances`` are (currency, outstanding minor units); ``known`` items by key with their state and amount. Together the
-    items never come to more than is outstanding. Money withheld after the last release was billed makes another one, with
-    ``:2`` at the end of its key.
+    ``balances`` are (currency, outstanding minor units); ``billed`` are keys of releases that were billed, with what of them
+    is still on drafts where several customers share the bill. Together the items never come to more than is outstanding.
+    Money withheld after the last release was billed makes another one, with ``:2`` at the end of its key.
     """
     proposals: list[ItemProposal] = []
     settled: set[str] = set()
@@ -95,8 +97,9 @@ def propose_releases(
             key = _key(view, release, currency)
             last = release.percent == 100
             number = 1
-            while known.get(key, ("", None))[0] == "billed":
+            while key in billed:
                 settled.add(key)
+                left -= billed[key]
                 number += 1
                 key = f"{_key(view, release, currency)}:{number}"
             minor = portion(release, left)
@@ -105,6 +108,21 @@ def propose_releases(
             left -= minor
             proposals.append(_proposal(view, terms, release, moments[release.name], key, Money(minor, currency)))
     return proposals, settled
+
+
+def _billed(known: Mapping[str, AnyRow]) -> dict[str, int]:
+    """Releases of which something is billed, with what of them is not billed yet; a shared one by the key of the whole."""
+    found: dict[str, int] = {}
+    open_parts: dict[str, int] = {}
+    for key, row in known.items():
+        if not key.startswith("holdback:") or is_withheld(key):
+            continue
+        whole = whole_of(key) or key
+        if row.state == "billed":
+            found.setdefault(whole, 0)
+        elif row.state in ("waiting", "ready", "drafted"):
+            open_parts[whole] = open_parts.get(whole, 0) + (row.amount_minor or 0)
+    return {key: open_parts.get(key, 0) for key in found}
 
 
 def _key(view: ContractView, release: HoldbackRelease, currency: str) -> str:
@@ -173,8 +191,7 @@ class Releases:
             for row in self._balances[contract_id]
             if row.mode == "line" and entity is not None and row.legal_entity_id == entity.id
         ]
-        states = {key: (row.state, row.amount_minor) for key, row in known.items() if key.startswith("holdback:")}
-        proposals, settled = propose_releases(view, view.holdback, moments, lines, states)
+        proposals, settled = propose_releases(view, view.holdback, moments, lines, _billed(known))
         message = self._messages.get(contract_id)
         return [_from(each, message) for each in proposals], settled
 

@@ -13,6 +13,9 @@ from billwright.billing.tax import Tax, TaxDecision
 from billwright.billing.tax.of_rows import TaxOf
 from billwright.kernel.money import Money, price_times_quantity
 
+ORDER: Final = {
+    "milestone": 0, "progress": 1, "retainer": 2, "subscription": 3, "usage": 4, "time": 5, "expense": 6, "drawdown": 7,
+}  # fmt: skip
 HOUR_SCALE: Final = 10**6  # weights of a split are whole numbers: hours in millionths
 
 
@@ -38,12 +41,15 @@ class PricedItem:
     rate_id: UUID | None
     evidence_ids: tuple[UUID, ...]
     who: str = ""
+    service_line: str = ""
     standard: Money | None = None
     adjusted_by: str = ""
     exact: bool = False
     """Its line bills the sum of its items, each rounded by itself: caps and write-downs count to the cent."""
     part: bool = False
     """Earlier invoices bill the rest of it: a price that comes to this amount exactly may differ in its last decimals."""
+    share: bool = False
+    """One customer's part of what several share."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +82,7 @@ class PricedLine:
     service_to: date | None
     evidence_ids: tuple[UUID, ...]
     shares: tuple[Share, ...]
+    service_line: str = ""
     standard: Money | None = None
     """Quantity times price, where another amount is billed; ``adjusted_by`` says why."""
     adjusted_by: str = ""
@@ -97,20 +104,36 @@ class Totals:
 
 
 def price_lines(items: Sequence[PricedItem], tax_of: TaxOf) -> tuple[PricedLine, ...]:
-    """Lines in a stable order: milestones, time by person and rate, expenses. Time entries of one person, role and
+    """Lines in a stable order: milestones, schedules, time by person and rate, expenses, what is drawn. Time entries of one person, role and
     rate on one contract share a line where the tax is the same, too; its amount is rounded once and split over the entries without
     losing a cent."""
     groups: dict[tuple[object, ...], list[PricedItem]] = defaultdict(list)
-    order = {"milestone": 0, "time": 1, "expense": 2}
-    for item in sorted(items, key=lambda i: (order.get(i.kind, 9), i.service_to or date.min, i.id)):
+    for item in sorted(items, key=lambda i: (ORDER.get(i.kind, 9), i.service_to or date.min, i.id)):
         if item.kind == "time":
             key: tuple[object, ...] = (
                 item.who, item.unit_price, item.contract_id, item.rate_id, item.change_order_id, *_apart(item), tax_of(item).tax,
             )  # fmt: skip
+        elif item.kind == "drawdown" and item.unit == "HUR":  # hours are drawn as they are charged: rounded together
+            key = (
+                item.description, item.unit_price, item.contract_id, item.rate_id, item.change_order_id, tax_of(item).tax,
+            )  # fmt: skip
         else:
             key = (item.id,)
         groups[key].append(item)
-    return tuple(_line(position, group, tax_of(group[-1])) for position, group in enumerate(groups.values(), start=1))
+    lines = [line for group in groups.values() for line in _exact_shares(group)]
+    return tuple(_line(position, group, tax_of(group[-1])) for position, group in enumerate(lines, start=1))
+
+
+def _exact_shares(group: list[PricedItem]) -> list[list[PricedItem]]:
+    """Parts of a bill that several customers share stand together only where that rounds to their sum: it is exact over all
+    customers."""
+    first = group[0]
+    if not first.share or len(group) == 1:
+        return [group]
+    quantity = sum((item.quantity for item in group), start=Decimal(0))
+    sums = sum((item.amount for item in group), start=Money(0, first.amount.currency))
+    fits = price_times_quantity(first.unit_price, quantity, first.amount.currency) == sums
+    return [group] if fits else [[item] for item in group]
 
 
 def line_of(position: int, item: PricedItem, taxed_by: TaxDecision) -> PricedLine:
@@ -131,7 +154,7 @@ def _line(position: int, group: Sequence[PricedItem], taxed_by: TaxDecision) -> 
     net = standard if len(group) > 1 else first.amount
     weights = [abs(int(item.quantity * HOUR_SCALE)) for item in group]
     parts = net.split(weights) if len(group) > 1 else [net]
-    if first.exact:
+    if first.exact or first.share:
         parts = [item.amount for item in group]
         net = sum(parts, start=Money(0, currency))
     starts = [moment for item in group if (moment := item.service_from or item.service_to)]
@@ -163,6 +186,7 @@ def _line(position: int, group: Sequence[PricedItem], taxed_by: TaxDecision) -> 
             )
             for item, part in zip(group, parts, strict=True)
         ),
+        service_line=first.service_line,
         standard=standard if first.exact and standard != net else None,
         adjusted_by=first.adjusted_by,
     )

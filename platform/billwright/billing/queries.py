@@ -11,12 +11,14 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import func, literal, or_, select, text, union, union_all
+from sqlalchemy import ColumnElement, func, literal, or_, select, text, union, union_all
 
-from billwright.billing.tables import BillableItemRow, InvoiceRow
+from billwright.billing.placing import BELOW_MINIMUM
+from billwright.billing.tables import BillableItemRow, InvoiceRow, ItemAdjustmentRow
 from billwright.canon.senders import identities_of
 from billwright.canon.tables import (
     AcceptanceRow,
+    BillingScheduleRow,
     ChangeOrderRow,
     ContractRow,
     CustomerRow,
@@ -24,9 +26,12 @@ from billwright.canon.tables import (
     ExpenseRow,
     LegalEntityRow,
     MilestoneRow,
+    ProgressReportRow,
+    ProjectRow,
     RateCardRow,
     Sourced,
     TimeEntryRow,
+    UsageRecordRow,
 )
 from billwright.tenancy.base import AnyRow
 from billwright.tenancy.transaction import Tx
@@ -44,10 +49,26 @@ _LOCK: Final = text(
 
 @dataclass(frozen=True, slots=True)
 class Locked:
-    """What stands still until COMMIT. ``drafts`` hold items of ``contract_ids``: identifier to detail."""
+    """What stands still until COMMIT. ``drafts`` hold items of ``contract_ids``: identifier to detail.
+
+    ``minimum``: contracts whose items may wait for an invoice's minimum amount, also others of the same customers that
+    share those invoices.
+    """
 
     contract_ids: list[UUID]
     drafts: dict[UUID, str]
+    minimum: frozenset[UUID] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class _Shared:
+    """With whom the contracts share drafts: ``anchors`` to lock, ``customers`` whose other drafts may take their items;
+    ``minimum`` are contracts with a minimum amount, ``pooled`` customers of those that pool it."""
+
+    anchors: frozenset[UUID]
+    customers: frozenset[UUID]
+    minimum: frozenset[UUID]
+    pooled: frozenset[UUID]
 
 
 def lock_billing(tx: Tx, contract_ids: Sequence[UUID], also: Collection[UUID] = ()) -> Locked:
@@ -60,34 +81,76 @@ def lock_billing(tx: Tx, contract_ids: Sequence[UUID], also: Collection[UUID] = 
     wanted = set(contract_ids)
     while moved := former_contracts(tx, wanted):
         wanted |= moved
-    anchors = wanted | _projects(tx, wanted)
-    while (now := _lock_anchors(tx, wanted, anchors)) != anchors:
+    anchors = wanted | _shared(tx, wanted).anchors
+    while True:
+        shared = _lock_anchors(tx, wanted, anchors)
+        now = wanted | shared.anchors
+        if now == anchors:
+            return Locked(sorted(wanted), _lock_drafts(tx, wanted, also, shared.customers), _minimum(tx, shared))
         anchors = now
-    return Locked(sorted(wanted), _lock_drafts(tx, wanted, also))
 
 
 class _MovedError(Exception):
     """A contract changed its project before it stood still."""
 
 
-def _lock_anchors(tx: Tx, contract_ids: Collection[UUID], anchors: set[UUID]) -> set[UUID]:
+def _lock_anchors(tx: Tx, contract_ids: Collection[UUID], anchors: set[UUID]) -> _Shared:
     """Lock ``anchors`` and return what should have been locked. If that differs, the locks are given back: those that
     are missing must be asked for together with the others, in order, not after them."""
-    now = anchors
+    shared = _Shared(frozenset(), frozenset(), frozenset(), frozenset())
     with suppress(_MovedError), tx.session.begin_nested():
         tx.session.execute(_LOCK, {"ids": sorted(str(anchor) for anchor in anchors)})
         # Contracts do not change under an evaluation either: what it groups by is what it locked by.
         rows = select(ContractRow.id).where(ContractRow.id.in_(contract_ids)).order_by(ContractRow.id)
         tx.session.execute(rows.with_for_update(read=True))
-        now = {*contract_ids, *_projects(tx, contract_ids)}
-        if now != anchors:
+        shared = _shared(tx, contract_ids)
+        if {*contract_ids, *shared.anchors} != anchors:
             raise _MovedError
-    return now
+    return shared
 
 
-def _projects(tx: Tx, contract_ids: Collection[UUID]) -> set[UUID]:
-    query = select(ContractRow.project_id).where(ContractRow.id.in_(contract_ids), ContractRow.project_id.is_not(None))
-    return {project_id for project_id in tx.session.scalars(query) if project_id is not None}
+def _shared(tx: Tx, contract_ids: Collection[UUID]) -> _Shared:
+    """By project, and as policies of consolidated and of shared bills say. One statement."""
+    query = select(
+        ContractRow.id,
+        ContractRow.project_id,
+        ContractRow.customer_id,
+        ContractRow.billing_policy,
+        ContractRow.bill_to_ids,
+    ).where(
+        ContractRow.id.in_(contract_ids),
+        or_(
+            ContractRow.project_id.is_not(None),
+            ContractRow.billing_policy.is_not(None),
+            ContractRow.bill_to.is_not(None),
+        ),
+    )
+    rows = list(tx.session.execute(query))
+    policies = [(row, row.billing_policy or {}) for row in rows]
+    consolidated = {row.customer_id for row, policy in policies if policy.get("consolidated")}
+    customers = consolidated | {each for row in rows for each in row.bill_to_ids}
+    return _Shared(
+        anchors=frozenset({row.project_id for row in rows if row.project_id is not None} | customers),
+        customers=frozenset(customers),
+        minimum=frozenset(row.id for row, policy in policies if policy.get("minimum_amount") is not None),
+        pooled=frozenset(
+            row.customer_id
+            for row, policy in policies
+            if policy.get("minimum_amount") is not None and policy.get("consolidated")
+        ),
+    )
+
+
+def _minimum(tx: Tx, shared: _Shared) -> frozenset[UUID]:
+    """Contracts whose waiting items count towards a minimum amount. No statement unless one is pooled."""
+    if not shared.pooled:
+        return shared.minimum
+    pools = select(ContractRow.id).where(
+        ContractRow.customer_id.in_(shared.pooled),
+        ContractRow.billing_policy["consolidated"].astext == literal("true"),
+        ContractRow.billing_policy["minimum_amount"].astext.is_not(None),
+    )
+    return shared.minimum | {*tx.session.scalars(pools)}
 
 
 def former_contracts(tx: Tx, contract_ids: Collection[UUID]) -> set[UUID]:
@@ -95,7 +158,7 @@ def former_contracts(tx: Tx, contract_ids: Collection[UUID]) -> set[UUID]:
     facts = union_all(
         *(
             select(table.id, table.contract_id).where(table.contract_id.in_(contract_ids))
-            for table in (MilestoneRow, TimeEntryRow, ExpenseRow)
+            for table in (MilestoneRow, TimeEntryRow, ExpenseRow, BillingScheduleRow)
         )
     ).subquery()
     query = (
@@ -107,7 +170,9 @@ def former_contracts(tx: Tx, contract_ids: Collection[UUID]) -> set[UUID]:
     return set(tx.session.scalars(query))
 
 
-def _lock_drafts(tx: Tx, contract_ids: Collection[UUID], also: Collection[UUID]) -> dict[UUID, str]:
+def _lock_drafts(
+    tx: Tx, contract_ids: Collection[UUID], also: Collection[UUID], customers: Collection[UUID]
+) -> dict[UUID, str]:
     """Lock every draft that holds items of these contracts or may take some; return those that hold some."""
     holding = select(BillableItemRow.invoice_id).where(
         BillableItemRow.contract_id.in_(contract_ids), BillableItemRow.state == "drafted"
@@ -120,9 +185,11 @@ def _lock_drafts(tx: Tx, contract_ids: Collection[UUID], also: Collection[UUID])
         )
         .where(ContractRow.id.in_(contract_ids), InvoiceRow.issued_at.is_(None))
     )
+    others = [select(InvoiceRow.id).where(InvoiceRow.customer_id.in_(customers), InvoiceRow.issued_at.is_(None))]
+    concerned = union(holding, sharing, *(others if customers else ()))
     query = (
         select(InvoiceRow.id, InvoiceRow.detail, InvoiceRow.id.in_(holding).label("holds"))
-        .where(or_(InvoiceRow.id.in_(union(holding, sharing)), InvoiceRow.id.in_(also)), InvoiceRow.issued_at.is_(None))
+        .where(or_(InvoiceRow.id.in_(concerned), InvoiceRow.id.in_(also)), InvoiceRow.issued_at.is_(None))
         .order_by(InvoiceRow.id)
         .with_for_update()
     )
@@ -147,6 +214,10 @@ def items_of_contracts(tx: Tx, contract_ids: Sequence[UUID]) -> dict[str, AnyRow
             BillableItemRow.invoice_id,
             BillableItemRow.contract_id,
             BillableItemRow.waiting_since,
+            BillableItemRow.standard_minor,
+            BillableItemRow.adjusted_by,
+            BillableItemRow.adjustment_id,
+            BillableItemRow.caps,
             BillableItemRow.kept_quantity,
             BillableItemRow.kept_minor,
             BillableItemRow.written_off_quantity,
@@ -168,25 +239,41 @@ def legal_entity_codes(tx: Tx, contract_ids: Sequence[UUID]) -> dict[UUID, str]:
     return {row.id: row.legal_entity for row in tx.session.execute(query)}
 
 
-def ready_items(tx: Tx, contract_ids: Sequence[UUID]) -> list[AnyRow]:
-    """Ready items with what grouping needs of contract and customer, oldest service first."""
+def ready_items(tx: Tx, contract_ids: Sequence[UUID], minimum: Collection[UUID] = ()) -> list[AnyRow]:
+    """Ready items with what grouping needs of contract, project and customer, oldest service first; of contracts in
+    ``minimum`` also those that wait for an invoice's minimum amount."""
+    wanted: ColumnElement[bool] = (BillableItemRow.state == "ready") & BillableItemRow.contract_id.in_(contract_ids)
+    if minimum:
+        held = (BillableItemRow.state == "waiting") & (BillableItemRow.reasons == [BELOW_MINIMUM])
+        wanted = or_(wanted, held & BillableItemRow.contract_id.in_(minimum))
     query = (
         select(
             BillableItemRow.id,
+            BillableItemRow.kind,
+            BillableItemRow.state,
             BillableItemRow.contract_id,
+            BillableItemRow.customer_id,
             BillableItemRow.currency,
             BillableItemRow.service_to,
-            ContractRow.customer_id,
+            (BillableItemRow.amount_minor - BillableItemRow.kept_minor - BillableItemRow.written_off_minor).label(
+                "open_minor"
+            ),
             ContractRow.project_id,
             ContractRow.legal_entity,
             ContractRow.grouping,
+            ContractRow.billing_policy,
+            ContractRow.holdback,
+            ContractRow.po_number,
+            ContractRow.status.label("contract_status"),
+            ProjectRow.cost_centre,
             BillableItemRow.rebill_of,
             ContractRow.payment_terms_days.label("contract_terms"),
             CustomerRow.payment_terms_days.label("customer_terms"),
         )
         .join(ContractRow, ContractRow.id == BillableItemRow.contract_id)
-        .join(CustomerRow, CustomerRow.id == ContractRow.customer_id)
-        .where(BillableItemRow.state == "ready", BillableItemRow.contract_id.in_(contract_ids))
+        .join(CustomerRow, CustomerRow.id == BillableItemRow.customer_id)
+        .join(ProjectRow, ProjectRow.id == ContractRow.project_id, isouter=True)
+        .where(wanted)
         .order_by(BillableItemRow.service_to, BillableItemRow.id)
     )
     return list(tx.session.execute(query))
@@ -214,8 +301,10 @@ def items_of_invoices(tx: Tx, invoice_ids: Sequence[UUID]) -> dict[UUID, list[An
             BillableItemRow,
             TimeEntryRow.person_name.label("person_name"),
             TimeEntryRow.role.label("role"),
+            TimeEntryRow.work_kind.label("work_kind"),
             ContractRow.po_number,
             ContractRow.payment_terms_days.label("contract_terms"),
+            ContractRow.holdback,
         )
         .join(ContractRow, ContractRow.id == BillableItemRow.contract_id)
         .join(TimeEntryRow, TimeEntryRow.id == BillableItemRow.subject_id, isouter=True)
@@ -230,7 +319,6 @@ def items_of_invoices(tx: Tx, invoice_ids: Sequence[UUID]) -> dict[UUID, list[An
 
 def entities(tx: Tx) -> dict[str, LegalEntityRow]:
     """The tenant's legal entities by code; few, read once per transaction."""
-            ContractRow.holdback,
     known = tx.cache.get("legal_entities")
     if known is None:
         known = {row.code: row for row in tx.session.scalars(select(LegalEntityRow).order_by(LegalEntityRow.id))}
@@ -246,6 +334,7 @@ def makers(tx: Tx, items: Collection[BillableItemRow]) -> dict[UUID, set[tuple[s
         (MilestoneRow, {*subjects}, "entered the milestone"),
         (TimeEntryRow, {*subjects}, "entered the time"),
         (ExpenseRow, {*subjects}, "entered the expense"),
+        (BillingScheduleRow, {*subjects}, "entered the billing schedule"),
         (ContractRow, {item.contract_id for item in items}, "entered the contract"),
         (CustomerRow, {item.customer_id for item in items}, "entered the customer"),
         (AcceptanceRow, {item.acceptance_id for item in items}, "entered the acceptance"),
@@ -254,6 +343,13 @@ def makers(tx: Tx, items: Collection[BillableItemRow]) -> dict[UUID, set[tuple[s
     )
     made = union_all(
         *(select(table.id, identities_of(table), literal(why)).where(table.id.in_(ids)) for table, ids, why in facts),
+        *(
+            select(table.schedule_id, identities_of(table), literal(why)).where(table.schedule_id.in_(subjects))
+            for table, why in (
+                (UsageRecordRow, "reported the usage"),
+                (ProgressReportRow, "reported the progress"),
+            )
+        ),
         select(TimeEntryRow.id, func.lower(func.btrim(TimeEntryRow.person_email)), literal("did the work")).where(
             TimeEntryRow.id.in_(subjects), TimeEntryRow.person_email.is_not(None)
         ),
@@ -267,7 +363,23 @@ def makers(tx: Tx, items: Collection[BillableItemRow]) -> dict[UUID, set[tuple[s
     for rates, maker in tx.session.execute(cards):
         for rate in rates:
             found[UUID(rate["id"])].add((str(maker), "entered the rate"))
+    for item_id, identity in _adjusters(tx, [item.id for item in items if item.adjustment_id is not None]):
+        found[item_id].add((identity, "set another amount"))
     return found
+
+
+def _adjusters(tx: Tx, item_ids: Sequence[UUID]) -> list[tuple[UUID, str]]:
+    """(item, person or e-mail) of all who ever wrote one of these down or up. No statement where nobody did."""
+    if not item_ids:
+        return []
+    row = ItemAdjustmentRow
+    query = select(row.item_id, row.person_id, row.person_email).where(row.item_id.in_(item_ids))
+    return [
+        (item_id, str(identity).strip().lower())
+        for item_id, *identities in tx.session.execute(query)
+        for identity in identities
+        if identity is not None
+    ]
 
 
 def drafts_of_customers(tx: Tx, customer_ids: Sequence[UUID]) -> list[UUID]:

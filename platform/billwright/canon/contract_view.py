@@ -1,22 +1,24 @@
 """A contract's rows as the view that triggers see. Pure; everything is sorted by business facts, never by arrival."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import Row
+
 from billwright.canon.caps import cap_views
 from billwright.canon.schedule_views import schedule_views
 from billwright.canon.terms import SignedOrder, Terms, apply_orders, natural
 from billwright.extension.terms_expenses import read_expense_terms
-from billwright.extension.terms_time import read_time_terms
-from sqlalchemy import Row
+from billwright.extension.terms_grouping import read_billing_policy
 from billwright.extension.terms_holdback import read_holdback_terms
-
+from billwright.extension.terms_time import read_time_terms
 from billwright.extension.views import (
+    BillToView,
     ChangeOrderView,
     ContractView,
     DecisionView,
@@ -48,6 +50,8 @@ class Facts:
     settlement: Mapping[str, tuple[Decimal, str, str]]
     now: datetime
     scheduled: Rows = ()
+    payers: Collection[UUID] = ()
+    """Those of the customers that share its bills which have arrived."""
 
 
 def build_view(facts: Facts) -> ContractView:
@@ -84,12 +88,26 @@ def build_view(facts: Facts) -> ContractView:
         now=facts.now,
         time_zone=time_zone,
         settlement=facts.settlement,
-        schedules=schedule_views(facts.scheduled),
         ended_on=contract.ended_on if contract else None,
         time_terms=time_terms,
-        holdback=read_holdback_terms(contract.holdback) if contract else None,
         expense_terms=read_expense_terms(contract.expense_terms) if contract else None,
+        holdback=read_holdback_terms(contract.holdback) if contract else None,
+        billing_policy=read_billing_policy(contract.billing_policy) if contract else None,
+        bill_to=_bill_to(facts),
         caps=cap_views(time_terms, facts.change_orders, time_zone),
+        schedules=schedule_views(facts.scheduled),
+    )
+
+
+def _bill_to(facts: Facts) -> tuple[BillToView, ...]:
+    stored = facts.contract.bill_to if facts.contract else None
+    return tuple(
+        BillToView(
+            customer_id=str(UUID(each["customer_id"])),
+            weight=Decimal(each["weight"]),
+            known=UUID(each["customer_id"]) in facts.payers,
+        )
+        for each in stored or ()
     )
 
 

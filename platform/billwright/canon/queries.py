@@ -35,7 +35,7 @@ def contract_views(tx: Tx, contract_ids: Iterable[UUID]) -> dict[UUID, ContractV
     """Each contract with all facts that may make something billable, as of ``tx.now``; identifiers as ``str(UUID)``.
 
     A contract that facts name but that never arrived is there too, with ``known=False``; an identifier that nothing ever
-    named is left out. Twelve statements at most, whatever the number of contracts.
+    named is left out. Thirteen statements at most, whatever the number of contracts.
     """
     wanted = sorted(set(contract_ids))
     if not wanted:
@@ -52,6 +52,7 @@ def contract_views(tx: Tx, contract_ids: Iterable[UUID]) -> dict[UUID, ContractV
     time_entries = _by_contract(tx, TimeEntryRow, found)
     expenses = _by_contract(tx, ExpenseRow, found)
     schedules = scheduled(tx, found)
+    payers = _known_customers(tx, {each for row in rows.values() for each in row.bill_to_ids})
     settlement = {each.unit: (each.rate, each.currency, each.source) for each in read_configuration(tx).settlement}
     return {
         contract_id: build_view(
@@ -70,6 +71,7 @@ def contract_views(tx: Tx, contract_ids: Iterable[UUID]) -> dict[UUID, ContractV
                 settlement=settlement,
                 now=tx.now,
                 scheduled=schedules[contract_id],
+                payers=payers,
             )
         )
         for contract_id in found
@@ -102,6 +104,13 @@ def zone_of_contract() -> ScalarSelect[str]:
         .correlate(ContractRow)
         .scalar_subquery()
     )
+
+
+def _known_customers(tx: Tx, customer_ids: set[UUID]) -> set[UUID]:
+    """Those that have arrived; no statement where no bill is shared."""
+    if not customer_ids:
+        return set()
+    return {*tx.session.scalars(select(CustomerRow.id).where(CustomerRow.id.in_(customer_ids)))}
 
 
 def _refs_of_unknown(tx: Tx, contract_ids: Sequence[UUID]) -> dict[UUID, str]:

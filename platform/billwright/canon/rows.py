@@ -23,8 +23,6 @@ from billwright.canon.tables import (
     UsageRecordRow,
 )
 from billwright.canon.term_references import stored_time_terms, term_references
-from billwright.tenancy.base import TenantBase
-
 from billwright.extension.canonical import (
     Acceptance,
     BillingSchedule,
@@ -43,6 +41,7 @@ from billwright.extension.canonical import (
     TimeEntry,
     UsageRecord,
 )
+from billwright.tenancy.base import TenantBase
 
 Values = dict[str, Any]
 C = TypeVar("C", bound=Canonical)
@@ -90,13 +89,15 @@ def named(item: Canonical) -> list[Pair]:
         if ref is not None:
             pairs.append((kind, ref))
     pairs.extend(("milestone", ref) for ref in getattr(item, "milestones", ()))
+    pairs.extend(term_references(item))
+    if isinstance(item, TimeEntry) and item.corrects is not None:
+        pairs.append((TimeEntry.kind, item.corrects))
+    if isinstance(item, Contract):
+        pairs.extend(("customer", each.customer) for each in item.bill_to)
     if isinstance(item, Milestone):
         pairs.extend(("milestone", ref) for ref in item.depends_on)
     if isinstance(item, UsageRecord | ProgressReport):
         pairs.append((BillingSchedule.kind, item.schedule))
-    pairs.extend(term_references(item))
-    if isinstance(item, TimeEntry) and item.corrects is not None:
-        pairs.append((TimeEntry.kind, item.corrects))
     return pairs
 
 
@@ -144,7 +145,9 @@ def _customer(item: Customer, _: Ids) -> Values:
 
 
 def _project(item: Project, ids: Ids) -> Values:
-    return _plain(item, "name", "code", "manager_email") | {"cost_centre": "", "customer_id": ids.one("customer", item.customer)}
+    return _plain(item, "name", "code", "manager_email", "cost_centre") | {
+        "customer_id": ids.one("customer", item.customer)
+    }
 
 
 def _contract(item: Contract, ids: Ids) -> Values:
@@ -152,15 +155,19 @@ def _contract(item: Contract, ids: Ids) -> Values:
     return _plain(
         item, "number", "title", "legal_entity", "signed_on", "currency", "value", "value_raw", "billing", "grouping",
         "acceptance_required", "payment_terms_days", "acceptance_settles_after_days", "clauses", "status",
-        "ended_on", "expense_terms", "holdback",
+        "ended_on", "expense_terms", "holdback", "billing_policy",
     ) | {
         "time_terms": stored_time_terms(item.time_terms, ids.maybe),
         "customer_id": ids.one("customer", item.customer),
         "project_id": ids.maybe("project", item.project),
         "po_number": order.number if order else "",
         "po_value": order.value if order else None,
-        "bill_to_ids": [],
         "po_valid_until": order.valid_until if order else None,
+        "bill_to": [
+            {"customer_id": ids.one("customer", each.customer), "weight": each.weight} for each in item.bill_to
+        ]
+        or None,
+        "bill_to_ids": [ids.one("customer", each.customer) for each in item.bill_to],
     }  # fmt: skip
 
 

@@ -63,7 +63,6 @@ class CustomerRow(Sourced, TenantBase):
     po_required: Mapped[bool]
     payment_terms_days: Mapped[int | None]
     tax_category: Mapped[str | None]
-    einvoice: Mapped[dict[str, Any] | None]
     tax: Mapped[dict[str, Any] | None]
     """What decides its tax beside country and VAT id (``extension/terms_tax.py``)."""
     einvoice: Mapped[dict[str, Any] | None]

@@ -317,13 +317,19 @@ def _terms(content: InvoiceContent, texts: InvoiceTexts, lang: str) -> str:
     if content.document_type == CREDIT:
         return texts.terms_credit
     pattern = texts.terms if content.payment_terms_days else texts.terms_at_once
-    return pattern.format(days=content.payment_terms_days, date=fmt.day(content.due_on, lang))
+    terms = pattern.format(days=content.payment_terms_days, date=fmt.day(content.due_on, lang))
+    if not content.retained_minor:
+        return terms
+    retained = fmt.money(content.retained_minor, content.currency, lang)
+    due = fmt.money(content.gross_minor - content.retained_minor, content.currency, lang)
+    return f"{terms} {texts.retained.format(retained=retained, due=due)}"
 
 
 def _payment(content: InvoiceContent, number: str, brand: Brand, texts: InvoiceTexts, lang: str) -> PaymentBlock:
     if content.document_type == CREDIT or content.gross_minor <= 0:
         return PaymentBlock(rows=(), instruction="", qr_svg=Markup(), qr_caption="")
-    gross = Money(content.gross_minor, content.currency)
+    # What is retained as holdback is not asked for yet.
+    gross = Money(content.gross_minor - content.retained_minor, content.currency)
     printed = fmt.money(gross.minor, gross.currency, lang)
     rows = bank_rows(content.bank, number, texts)
     contact = content.seller.email or brand.support_email or content.seller.name

@@ -49,6 +49,7 @@ class InvoiceTexts:
     exemptions: dict[str, str]
     """The sentence that the law wants for a category (EN 16931 codes; Directive 2006/112/EC, article 226)."""
     terms: str
+    retained: str
     terms_at_once: str
     terms_credit: str
     payment: str
@@ -124,6 +125,7 @@ INVOICE_TEXTS: Final[dict[str, InvoiceTexts]] = {
             "O": "Outside the scope of VAT.",
         },
         terms="Payable within {days} days, by {date}, without deduction.",
+        retained="{retained} of it is retained as holdback and due only with its release; {due} is due by that day.",
         terms_at_once="Payable on receipt, by {date}, without deduction.",
         terms_credit="This amount is credited to your account; nothing is to be paid.",
         payment="Payment",
@@ -204,6 +206,7 @@ INVOICE_TEXTS: Final[dict[str, InvoiceTexts]] = {
             "O": "Nicht steuerbare Leistung.",
         },
         terms="Zahlbar innerhalb von {days} Tagen bis zum {date} ohne Abzug.",
+        retained="{retained} davon sind als Sicherheitseinbehalt erst mit der Freigabe fällig, {due} bis zu diesem Tag.",
         terms_at_once="Zahlbar sofort, spätestens bis zum {date}, ohne Abzug.",
         terms_credit="Dieser Betrag wird Ihrem Konto gutgeschrieben; es ist nichts zu zahlen.",
         payment="Zahlung",
@@ -284,6 +287,7 @@ INVOICE_TEXTS: Final[dict[str, InvoiceTexts]] = {
             "O": "Opération hors du champ de la TVA.",
         },
         terms="Payable sous {days} jours, au plus tard le {date}, sans escompte.",
+        retained="{retained} en sont retenus en garantie et dus à leur libération ; {due} sont dus à cette date.",
         terms_at_once="Payable à réception, au plus tard le {date}, sans escompte.",
         terms_credit="Ce montant est porté au crédit de votre compte ; rien n’est à payer.",
         payment="Paiement",

@@ -10,14 +10,15 @@ from decimal import Decimal
 from typing import Annotated, ClassVar, Literal
 
 import msgspec
+from msgspec import Meta, Struct
+
 from billwright.extension.einvoicing import CustomerEinvoice
 from billwright.extension.schedules import ProgressItem, ScheduleTerms
 from billwright.extension.terms_expenses import DISTANCE_MAX, ExpenseTerms
-from billwright.extension.terms_tax import CustomerTax
-from billwright.extension.terms_time import TimeTerms
-from msgspec import Meta, Struct
+from billwright.extension.terms_grouping import BillingPolicy, BillTo, check_bill_to
 from billwright.extension.terms_holdback import HoldbackTerms
 from billwright.extension.terms_tax import CustomerTax
+from billwright.extension.terms_time import TimeTerms
 
 Ref = Annotated[str, Meta(min_length=1, max_length=200, description="The source's own key of the object")]
 Name = Annotated[str, Meta(min_length=1, max_length=300)]
@@ -89,6 +90,7 @@ class Project(Canonical, frozen=True, kw_only=True):
     customer: Ref
     code: Short = ""
     manager_email: Email | None = None
+    cost_centre: Short = ""
 
 
 class Clause(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -134,10 +136,13 @@ class Contract(Canonical, frozen=True, kw_only=True):
     ended_on: date | None = None
     time_terms: TimeTerms | None = None
     expense_terms: ExpenseTerms | None = None
+    holdback: HoldbackTerms | None = None
+    billing_policy: BillingPolicy | None = None
+    bill_to: Annotated[tuple[BillTo, ...], Meta(max_length=20)] = ()
 
     def __post_init__(self) -> None:
-    holdback: HoldbackTerms | None = None
         _within(self.value, "value", ZERO, AMOUNT_MAX)
+        check_bill_to(self.bill_to)
 
 
 class TermChange(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from billwright.extension.schedules import BilledItem, RetainerTerms, ScheduleView
 from billwright.extension.terms_expenses import ExpenseTerms
+from billwright.extension.terms_grouping import BillingPolicy
 from billwright.extension.terms_holdback import HoldbackTerms
 from billwright.extension.terms_time import Cap, TimeTerms
 from billwright.kernel.money import Money
@@ -148,6 +149,15 @@ class ExpenseView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BillToView:
+    """A customer's part of every bill, in proportion to the ``weight`` of the others."""
+
+    customer_id: str
+    weight: Decimal
+    known: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ContractView:
     """A contract with all facts that may make something billable, as of ``now``."""
 
@@ -178,17 +188,20 @@ class ContractView:
     """IANA name of the legal entity's zone: a moment is a date there."""
     settlement: Mapping[str, tuple[Decimal, str, str]] = field(default_factory=dict)
     """Non-ISO unit -> (rate, settlement currency, source of the rate), as the tenant declared it."""
-    schedules: tuple[ScheduleView, ...] = ()
-    billed: Mapping[str, BilledItem] = field(default_factory=dict)
-    """Transaction key -> what was billed, net of credits. Only of contracts that have schedules or advances."""
-    credited: frozenset[str] = frozenset()
-    holdback: HoldbackTerms | None = None
-    """Transaction keys that were billed and credited in full, not to be billed again. Of the same contracts alone."""
     ended_on: date | None = None
     """The last day on which work belongs to the contract, where it has ended."""
     time_terms: TimeTerms | None = None
     expense_terms: ExpenseTerms | None = None
+    holdback: HoldbackTerms | None = None
+    billing_policy: BillingPolicy | None = None
+    bill_to: tuple[BillToView, ...] = ()
+    """The customers that share each bill; empty where ``customer_id`` pays it alone."""
     caps: tuple[CapView, ...] = ()
+    schedules: tuple[ScheduleView, ...] = ()
+    billed: Mapping[str, BilledItem] = field(default_factory=dict)
+    """Transaction key -> what was billed, net of credits. Only of contracts that have schedules or advances."""
+    credited: frozenset[str] = frozenset()
+    """Transaction keys that were billed and credited in full, not to be billed again. Of the same contracts alone."""
 
     @property
     def remembers(self) -> bool:
@@ -215,7 +228,7 @@ class ItemProposal:
 
     transaction_key: str
     kind: Literal[
-        "milestone", "time", "expense", "retainer", "subscription", "usage", "progress", "drawdown", "statement", "holdback"
+        "milestone", "time", "expense", "retainer", "subscription", "usage", "progress", "drawdown", "holdback"
     ]
     subject_id: str
     ready: bool
@@ -236,9 +249,6 @@ class ItemProposal:
     evidence_ids: tuple[str, ...] = ()
     message_id: str | None = None
     look_again_at: datetime | None = None
-    follows: str | None = None
-    """Transaction key of the item that this one settles: both belong on one draft. The amount is negative then."""
-    service_line: str = ""
     worked: Decimal | None = None
     """The source's quantity, where the terms bill another one."""
     standard: Money | None = None
@@ -248,6 +258,9 @@ class ItemProposal:
     """The caps that count it."""
     written_down: bool = False
     """Nothing of it is billed, and nobody need do anything: a cap is used up, or rounding left nothing."""
+    follows: str | None = None
+    """Transaction key of the item that this one settles: both belong on one draft. The amount is negative then."""
+    service_line: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,8 +15,8 @@ from sqlalchemy import TextClause
 
 from billwright.documents.store import FileStore
 from billwright.insight import queries
-from billwright.insight.agreement import einvoices_elsewhere
 from billwright.insight import queries_billed as billed
+from billwright.insight.agreement import einvoices_elsewhere
 from billwright.insight.invariants_approvals import (
     approved_own_work,
     issued_past_findings,

@@ -90,7 +90,7 @@ LINES: Final = text(
      GROUP BY line.id, invoice.currency
     HAVING (line.net_minor, line.quantity)
            IS DISTINCT FROM (coalesce(sum(share.amount_minor), 0), coalesce(sum(share.quantity), 0))
-        OR line.net_minor IS DISTINCT FROM round(line.unit_price * line.quantity
+        OR coalesce(line.standard_minor, line.net_minor) IS DISTINCT FROM round(line.unit_price * line.quantity
            * power(10::numeric, CAST(CAST(:digits AS jsonb) ->> invoice.currency AS numeric)))
     """
 )

@@ -30,8 +30,8 @@ from billwright.issuing.content import InvoiceContent
 from billwright.issuing.errors import NumberTakenError, SeriesMissingError
 from billwright.issuing.events import InvoicesIssued, IssuedInvoice
 from billwright.issuing.freeze import freeze
-from billwright.issuing.issue_credits import lock_credited, notes_of_drafts, replaced_of
 from billwright.issuing.holdback import holdback_now
+from billwright.issuing.issue_credits import lock_credited, notes_of_drafts, replaced_of
 from billwright.issuing.tables import SnapshotRow
 from billwright.jobs.enqueue import publish
 from billwright.kernel.canonical_json import plain

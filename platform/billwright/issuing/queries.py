@@ -94,8 +94,10 @@ def lines_of(tx: Tx, invoice_ids: Sequence[UUID]) -> list[AnyRow]:
             InvoiceLineRow,
             BillableItemRow.id.label("item_id"),
             BillableItemRow.transaction_key,
+            BillableItemRow.kind.label("item_kind"),
             ContractRow.number.label("contract_number"),
             ContractRow.clauses,
+            ContractRow.holdback,
             ContractRow.po_number,
             ContractRow.payment_terms_days.label("contract_terms"),
             ContractVersionRow.number.label("version_number"),
@@ -106,10 +108,8 @@ def lines_of(tx: Tx, invoice_ids: Sequence[UUID]) -> list[AnyRow]:
             AcceptanceRow.decided_by,
             ChangeOrderRow.number.label("order_number"),
             ChangeOrderRow.signed_at,
-            BillableItemRow.kind.label("item_kind"),
         )
         .join(AllocationRow, AllocationRow.line_id == InvoiceLineRow.id)
-            ContractRow.holdback,
         .join(BillableItemRow, BillableItemRow.id == AllocationRow.item_id)
         .join(ContractRow, ContractRow.id == InvoiceLineRow.contract_id)
         .join(ContractVersionRow, ContractVersionRow.id == AllocationRow.contract_version_id, isouter=True)

@@ -10,7 +10,6 @@ from billwright.jobs.enqueue import publish
 from billwright.kernel.ids import new_id
 from billwright.receivables.accounts import Books, read_books
 from billwright.receivables.credits import applied_at_issue, split_line, write_applications
-from billwright.receivables.credits import applied_at_issue, split_line, write_applications
 from billwright.receivables.events import ReceivablesOpened
 from billwright.receivables.journal import Entry, Line, book
 from billwright.receivables.tables import ReceivableRow
@@ -44,8 +43,8 @@ def open_receivables(tx: Tx, event: InvoicesIssued) -> None:
             "issued_on": content.issued_on,
             "due_on": content.due_on,
             "settled_at": None if open_minor else tx.now,
-            "retained_minor": content.retained_minor,
             "number_key": None,
+            "retained_minor": content.retained_minor,
         }
         rows.append(row)
         entries.append(
@@ -54,9 +53,7 @@ def open_receivables(tx: Tx, event: InvoicesIssued) -> None:
                 kind="invoice" if content.credit is None else "credit",
                 subject_id=invoice.invoice_id,
                 booked_on=content.issued_on,
-                lines=split_line(
-                    _lines(invoice, receivable_id, books[invoice.legal_entity_id]), receivable_id, taken
-                ),
+                lines=split_line(_lines(invoice, receivable_id, books[invoice.legal_entity_id]), receivable_id, taken),
             )
         )
         after = {"invoice_id": invoice.invoice_id, "gross_minor": content.gross_minor, "currency": content.currency}
@@ -64,7 +61,6 @@ def open_receivables(tx: Tx, event: InvoicesIssued) -> None:
     insert_many(tx.session, ReceivableRow, rows)
     book(tx, entries)
     record_many(tx, audits)
-    write_applications(tx, list(applied.values()), "invoice")
     write_applications(tx, list(applied.values()), "invoice")
     customers = {(each.legal_entity_id, each.customer_id, each.content.currency) for each in event.invoices}
     publish(tx, ReceivablesOpened(customers=tuple(sorted(customers))))

@@ -223,16 +223,16 @@ def read_ageing(tx: Tx, *, customer_id: UUID | None = None) -> list[Aged]:
     """What is open by age, per currency; of one customer or of all. One statement, one more where something is retained; a
     row per day of lateness, not per item.
 
-    Late is what is past its due day where the legal entity is.
+    Late is what is past its due day where the legal entity is. Holdback is late from the due day of its release on.
     """
     today = today_of_entity(tx)
     late = type_coerce(today - ReceivableRow.due_on, Integer).label("days_late")
     own = case((ReceivableRow.retained_minor > 0, ReceivableRow.invoice_id)).label("own")
     query = (
-        select(ReceivableRow.currency, late, func.sum(ReceivableRow.open_minor))
+        select(ReceivableRow.currency, late, own, func.min(today), func.sum(ReceivableRow.open_minor))
         .join(LegalEntityRow, LegalEntityRow.id == ReceivableRow.legal_entity_id)
         .where(ReceivableRow.open_minor != 0)
-        .group_by(ReceivableRow.currency, late)
+        .group_by(ReceivableRow.currency, late, own)
     )
     if customer_id is not None:
         query = query.where(ReceivableRow.customer_id == customer_id)
