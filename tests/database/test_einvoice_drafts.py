@@ -11,7 +11,7 @@ from billwright.audit.tables import AuditEntryRow
 from billwright.billing.tables import InvoiceRow
 from billwright.canon.tables import LegalEntityRow
 from billwright.checks.tables import ExceptionRow, FindingRow
-from billwright.einvoice.check_drafts import check_draft_einvoices
+from billwright.einvoice.check_drafts import AGAIN_AFTER, check_draft_einvoices
 from billwright.einvoice.checker import Checker, Limits
 from billwright.einvoice.examiner import examine_einvoices
 from billwright.einvoice.jobs import handlers
@@ -181,8 +181,8 @@ def test_the_law_asks_where_nobody_else_does(firm: Firm) -> None:
     assert finding.evidence["source"].startswith("https://")
 
 
-def test_a_validator_that_fails_blocks_as_a_technical_failure(
-    make_firm: Callable[[TenantConfiguration], Firm],
+def test_a_validator_that_fails_blocks_as_a_technical_failure_and_is_asked_again(
+    make_firm: Callable[[TenantConfiguration], Firm], checker: Checker
 ) -> None:
     starved = Checker(Limits(memory_bytes=48 * 1024**2))
     try:
@@ -196,6 +196,13 @@ def test_a_validator_that_fails_blocks_as_a_technical_failure(
     assert (finding.code, finding.technical) == ("einvoice_unchecked", True)
     (check,) = checks(firm)
     assert check.failed
+
+    firm.handlers = Handlers.of(*spine_handlers().by_kind.values(), *handlers(firm.database, checker))
+    firm.drain()
+    assert state(firm.invoice()) == "validation_pending.blocked"
+    firm.clock.moment += AGAIN_AFTER
+    firm.drain()
+    assert firm.invoice().phase == "issued"
 
 
 def test_amounts_that_the_format_cannot_carry_block(firm: Firm) -> None:

@@ -33,6 +33,7 @@ ROUTES = {
     "/v1/invoices/{invoice_id}/decisions": {"post": "decideInvoice"},
     "/v1/invoices/{invoice_id}/disputes": {"post": "openDispute"},
     "/v1/invoices/{invoice_id}/document": {"get": "getInvoiceDocument"},
+    "/v1/invoices/{invoice_id}/einvoice": {"get": "getInvoiceEinvoice"},
     "/v1/invoices/{invoice_id}/submit": {"post": "submitInvoice"},
     "/v1/invoices/{invoice_id}/waivers": {"get": "showInvoiceWaivers", "post": "askWaiver"},
     "/v1/items": {"get": "listItems"},

@@ -58,12 +58,14 @@ def log_in_to(people: People, tmp_path_factory: pytest.TempPathFactory) -> Itera
     settings = settings_for(tmp_path_factory.mktemp("portal"))
     opened = []
 
-    def make(firm: Firm, email: str, *roles: str, tenant: Tenant | None = None) -> Person:
+    def make(
+        firm: Firm, email: str, *roles: str, tenant: Tenant | None = None, store: FileStore | None = None
+    ) -> Person:
         services = Services(
             settings=settings,
             database=firm.database,
             problem_page=problem_page,
-            dependencies={"store": FileStore(settings.files)},
+            dependencies={"store": store or FileStore(settings.files)},
         )
         context = client_of(make_app(services, CONTROLLERS))
         client = context.__enter__()

@@ -7,8 +7,10 @@ from litestar import Controller, Response, get
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
+from billwright.documents.einvoice_of import get_einvoice
 from billwright.documents.queries import get_document
 from billwright.documents.store import FileStore
+from billwright.documents.tables import DocumentRow
 from billwright.kernel.actor import Actor
 from billwright.kernel.ids import read
 from billwright.tenancy.answers import refusals
@@ -40,17 +42,39 @@ class DocumentsController(Controller):
         actor.require("invoice:read")
         with transaction(database, tenant, actor, read_only=True) as tx:
             document = get_document(tx, read("inv", invoice_id))
-        body = store.read(tenant.id, document.sha256)
-        return Response(
-            body,
-            media_type=document.media_type,
-            headers={
-                "Content-Disposition": f"inline; filename*=UTF-8''{quote(document.name)}",
-                "ETag": f'"{document.sha256}"',
-                "Cache-Control": "private, no-cache",
-                "X-Content-Type-Options": "nosniff",
-            },
-        )
+        return _file(document, store.read(tenant.id, document.sha256), "inline")
+
+    @get(
+        "/{invoice_id:str}/einvoice",
+        operation_id="getInvoiceEinvoice",
+        summary="Fetch an invoice's e-invoice",
+        sync_to_thread=True,
+        media_type="application/xml",
+        responses=refusals(404),
+    )
+    def get_invoice_einvoice(
+        self,
+        invoice_id: FromPath[str],
+        database: NamedDependency[Database],
+        store: NamedDependency[FileStore],
+        tenant: NamedDependency[Tenant],
+        actor: NamedDependency[Actor],
+    ) -> Response[bytes]:
+        """The XML as it was stored when the invoice was issued, also where the PDF carries it (Factur-X)."""
+        actor.require("invoice:read")
+        with transaction(database, tenant, actor, read_only=True) as tx:
+            document = get_einvoice(tx, read("inv", invoice_id))
+        return _file(document, store.read(tenant.id, document.sha256), "attachment")
+
+
+def _file(document: DocumentRow, body: bytes, disposition: str) -> Response[bytes]:
+    headers = {
+        "Content-Disposition": f"{disposition}; filename*=UTF-8''{quote(document.name)}",
+        "ETag": f'"{document.sha256}"',
+        "Cache-Control": "private, no-cache",
+        "X-Content-Type-Options": "nosniff",
+    }
+    return Response(body, media_type=document.media_type, headers=headers)
 
 
 CONTROLLERS: Final[tuple[type[Controller], ...]] = (DocumentsController,)

@@ -1,6 +1,7 @@
 """Use case of a job: check the e-invoices that drafts would become, keep what was found, and ask for the checks again."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -10,19 +11,23 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from billwright.audit.record import entry_values, record_many
 from billwright.billing.events import DraftsChanged
 from billwright.einvoice.checker import Checker
+from billwright.einvoice.examiner import CHECK
 from billwright.einvoice.make_einvoice import Made, make
 from billwright.einvoice.queries import rules_of
 from billwright.einvoice.standing import Standing, standings
 from billwright.einvoice.tables import EinvoiceCheckRow
 from billwright.issuing.preview import would_be
-from billwright.jobs.enqueue import publish
+from billwright.jobs.enqueue import enqueue, publish
 from billwright.kernel.actor import SYSTEM
+from billwright.kernel.events import JobSpec
 from billwright.tenancy.database import Database
 from billwright.tenancy.transaction import Tenant, Tx, transaction
 
 NUMBER: Final = "DRAFT"
 """Stands for the number, which is taken when the invoice is issued."""
 FINDINGS_MAX: Final = 100
+AGAIN_AFTER: Final = timedelta(minutes=5)
+"""What could not be checked is tried again by itself after that time; a person may ask after a minute."""
 
 
 def check_draft_einvoices(
@@ -60,6 +65,10 @@ def _keep(tx: Tx, checked: Sequence[tuple[Standing, Made]]) -> None:
         entries.append(entry_values(tx, "invoice.einvoice_checked", "invoice", row["invoice_id"], after=after))
     record_many(tx, entries)
     publish(tx, DraftsChanged(invoice_ids=tuple(row["invoice_id"] for row in rows)))
+    again = [row["invoice_id"] for row in rows if row["failed"]]
+    if again:
+        key = f"check_einvoice_again:{again[0]}"
+        enqueue(tx, [JobSpec(kind=CHECK, key=key, payload={"invoice_ids": again}, run_at=tx.now + AGAIN_AFTER)])
 
 
 def _row(tx: Tx, standing: Standing, made: Made) -> dict[str, Any]:

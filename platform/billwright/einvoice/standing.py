@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any, Final, TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -20,6 +21,7 @@ from billwright.tenancy.base import AnyRow
 from billwright.tenancy.transaction import Tx
 
 S = TypeVar("S")
+FAILED_FOR: Final = timedelta(minutes=1)
 _NOTHING_BUYER: Final = CustomerEinvoice()
 _NOTHING_SELLER: Final = SellerEinvoice()
 _CUSTOMER: Final = (
@@ -37,11 +39,16 @@ class Standing:
     wanted: Wanted
     basis: str
     check: AnyRow | None
+    now: datetime
 
     @property
     def is_checked(self) -> bool:
-        """Whether the last check was of this e-invoice, or none is needed."""
-        return self.wanted.profile is None or (self.check is not None and self.check.basis_sha256 == self.basis)
+        """Whether the last check was of this e-invoice, or none is needed. One that failed counts for a minute only."""
+        if self.wanted.profile is None:
+            return True
+        if self.check is None or self.check.basis_sha256 != self.basis:
+            return False
+        return not self.check.failed or self.check.checked_at > self.now - FAILED_FOR
 
 
 def standings(tx: Tx, invoice_ids: Sequence[UUID]) -> list[Standing]:
@@ -61,6 +68,7 @@ def standings(tx: Tx, invoice_ids: Sequence[UUID]) -> list[Standing]:
             check.basis_sha256,
             check.failed,
             check.findings,
+            check.checked_at,
         )
         .join(CustomerRow, CustomerRow.id == InvoiceRow.customer_id)
         .join(LegalEntityRow, LegalEntityRow.id == InvoiceRow.legal_entity_id)
@@ -83,7 +91,8 @@ def _standing(tx: Tx, row: AnyRow) -> Standing:
         )
     )
     basis = "" if answer.profile is None else _basis(row, answer.profile.format)
-    return Standing(invoice_id=row.id, wanted=answer, basis=basis, check=row if row.basis_sha256 is not None else None)
+    check = row if row.basis_sha256 is not None else None
+    return Standing(invoice_id=row.id, wanted=answer, basis=basis, check=check, now=tx.now)
 
 
 def _said(stored: dict[str, Any] | None, kind: type[S], nothing: S) -> S:

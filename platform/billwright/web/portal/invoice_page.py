@@ -24,6 +24,7 @@ from billwright.tenancy.base import AnyRow
 from billwright.tenancy.configuration import TenantConfiguration
 from billwright.tenancy.transaction import Tx
 from billwright.web.portal import queries_invoice as queries
+from billwright.web.portal.einvoice_view import EinvoiceView, einvoice_view
 from billwright.web.portal.queries_invoice import ShownFinding
 
 DRAFT_NUMBER = "DRAFT"
@@ -74,6 +75,7 @@ class InvoiceView:
     invoice: InvoiceRow
     head: AnyRow
     paper: InvoicePage | None
+    einvoice: EinvoiceView | None
     lines: tuple[PaperLine, ...]
     findings: Sequence[FindingView]
     steps: Sequence[ApprovalStepRow]
@@ -130,6 +132,7 @@ def read_invoice(tx: Tx, invoice_id: UUID, brand: Brand) -> InvoiceView:
         invoice=invoice,
         head=head,
         paper=paper,
+        einvoice=einvoice_view(content, head),
         lines=_lines(paper, rows),
         findings=[
             _finding(tx.actor, head, each, configuration, approved=approved)

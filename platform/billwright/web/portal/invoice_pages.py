@@ -7,6 +7,7 @@ from litestar.di import NamedDependency, Provide
 from litestar.params import FromPath
 
 from billwright.approvals.pages import Waiting
+from billwright.documents.einvoice_of import get_einvoice
 from billwright.documents.queries import get_document
 from billwright.documents.store import FileStore
 from billwright.kernel.ids import read
@@ -71,6 +72,17 @@ class InvoiceController(Controller):
         }
         body = store.read(visit.here.id, document.sha256)
         return Response(body, media_type=document.media_type, headers=headers)
+
+    @get("/{invoice_id:str}/einvoice", sync_to_thread=True)
+    def einvoice(
+        self, visit: NamedDependency[Visit], invoice_id: FromPath[str], store: NamedDependency[FileStore]
+    ) -> Response[bytes]:
+        """The stored e-invoice, to the byte."""
+        visit.require("invoice:read")
+        with transaction(visit.database, visit.here, visit.actor, read_only=True) as tx:
+            document = get_einvoice(tx, read("inv", invoice_id))
+        headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(document.name)}"}
+        return Response(store.read(visit.here.id, document.sha256), media_type=document.media_type, headers=headers)
 
 
 def _chosen(view: InvoiceView) -> Waiting:

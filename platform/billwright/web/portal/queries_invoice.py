@@ -35,7 +35,9 @@ from billwright.checks.tables import FindingRow, WaiverRow
 from billwright.checks.waivers import OPEN
 from billwright.collections.tables import DisputeRow
 from billwright.delivery.tables import DeliveryRow
+from billwright.documents.einvoice_of import EINVOICE, EMBEDDED
 from billwright.documents.tables import DocumentRow
+from billwright.einvoice.tables import EinvoiceCheckRow
 from billwright.intake.tables import ConnectionRow, SourceMessageRow
 from billwright.issuing.tables import SnapshotRow
 from billwright.kernel.errors import NotFoundError
@@ -57,6 +59,9 @@ def invoice_head(tx: Tx, invoice_id: UUID) -> AnyRow:
         NotFoundError: there is no such invoice here.
     """
     pdf = select(func.count()).where(DocumentRow.subject_id == InvoiceRow.id, DocumentRow.kind == "invoice_pdf")
+    einvoice = select(func.count()).where(
+        DocumentRow.subject_id == InvoiceRow.id, DocumentRow.kind.in_((EINVOICE, EMBEDDED))
+    )
     configuration = select(ConfigurationRow.content).order_by(ConfigurationRow.version.desc()).limit(1)
     other = aliased(InvoiceRow)
     place, own_place = tuple_(other.updated_at, other.id), tuple_(InvoiceRow.updated_at, InvoiceRow.id)
@@ -73,6 +78,10 @@ def invoice_head(tx: Tx, invoice_id: UUID) -> AnyRow:
             ReceivableRow.open_minor,
             ReceivableRow.settled_at,
             pdf.correlate(InvoiceRow).scalar_subquery().label("pdfs"),
+            einvoice.correlate(InvoiceRow).scalar_subquery().label("einvoices"),
+            EinvoiceCheckRow.findings.label("einvoice_findings"),
+            EinvoiceCheckRow.rule_sets.label("einvoice_rule_sets"),
+            EinvoiceCheckRow.checked_at.label("einvoice_checked_at"),
             configuration.scalar_subquery().label("configuration"),
             older.correlate(InvoiceRow).scalar_subquery().label("next_id"),
             newer.correlate(InvoiceRow).scalar_subquery().label("previous_id"),
@@ -84,6 +93,7 @@ def invoice_head(tx: Tx, invoice_id: UUID) -> AnyRow:
         .outerjoin(ProjectRow, ProjectRow.id == InvoiceRow.project_id)
         .outerjoin(SnapshotRow, SnapshotRow.invoice_id == InvoiceRow.id)
         .outerjoin(ReceivableRow, ReceivableRow.invoice_id == InvoiceRow.id)
+        .outerjoin(EinvoiceCheckRow, EinvoiceCheckRow.invoice_id == InvoiceRow.id)
         .where(InvoiceRow.id == invoice_id)
     )
     row = tx.session.execute(query).one_or_none()

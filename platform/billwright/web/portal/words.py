@@ -59,6 +59,20 @@ FINDING: Final[dict[str, Status]] = {
     "info": ("Note", "quiet"),
     "waived": ("Waived", "done"),
 }
+EINVOICE: Final[dict[str, Status]] = {
+    "none": ("Not made", "quiet"),
+    "waiting": ("Being checked", "waiting"),
+    "passed": ("Passed the rules", "done"),
+    "failed": ("Breaks the rules", "blocked"),
+    "unchecked": ("Could not be checked", "blocked"),
+    "sent": ("Made", "done"),
+}
+RULE: Final[dict[str, Status]] = {
+    "fatal": ("Fatal", "blocked"),
+    "unchecked": ("Not checked", "blocked"),
+    "warning": ("Warning", "waiting"),
+    "info": ("Note", "quiet"),
+}
 WAIVER: Final[dict[str, Status]] = {
     "waiting": ("Asked to let pass", "waiting"),
     "granted": ("May pass", "done"),
