@@ -12,6 +12,7 @@ from litestar.params import FromPath, FromQuery, QueryParameter
 
 from billwright.audit.subjects import read_subject
 from billwright.billing import reads
+from billwright.billing.api_adjust import CONTROLLERS as ADJUSTING
 from billwright.billing.api_contracts import CONTROLLERS as CONTRACTS
 from billwright.billing.schemas import InvoiceOut, ItemOut, invoice_out, item_out
 from billwright.billing.tables import BillableItemRow, InvoiceRow
@@ -25,7 +26,7 @@ from billwright.tenancy.answers import Cursor, Limit, equal, newest_first, refus
 from billwright.tenancy.database import Database
 from billwright.tenancy.transaction import Tenant, transaction
 
-ItemState = Literal["waiting", "ready", "drafted", "billed", "cancelled"]
+ItemState = Literal["waiting", "ready", "drafted", "billed", "written_down", "written_off", "cancelled"]
 InState = Annotated[ItemState | None, QueryParameter(name="state")]
 Reason = Annotated[
     str | None, QueryParameter(max_length=100, description="Only what waits for this, such as `no_acceptance`.")
@@ -132,4 +133,4 @@ class InvoiceListController(Controller):
         return Page([invoice_out(row) for row in found.rows], found.next_cursor)
 
 
-CONTROLLERS: Final[tuple[type[Controller], ...]] = (ItemController, InvoiceListController, *CONTRACTS)
+CONTROLLERS: Final[tuple[type[Controller], ...]] = (ItemController, InvoiceListController, *ADJUSTING, *CONTRACTS)

@@ -3,13 +3,12 @@
 from collections.abc import Sequence
 from datetime import date, datetime
 
-from msgspec import Struct
-
 from billwright.canon.schemas import Named, named, named_or_none, shown_or_none
 from billwright.extension.reasons import explain
 from billwright.kernel.amount_out import AmountOut, DecimalText, amount_out, decimal_out
 from billwright.kernel.ids import show
 from billwright.tenancy.base import AnyRow
+from msgspec import Struct
 
 SUBJECTS = {"milestone": "mil", "time": "tim", "expense": "exp"}
 
@@ -32,7 +31,8 @@ def reasons_out(codes: Sequence[str]) -> list[ReasonOut]:
 class ItemOut(Struct, frozen=True, kw_only=True):
     """One thing that may be billed once: ``transaction_key`` is the same for ever for the same fact.
 
-    ``state`` is waiting, ready, drafted, billed or cancelled; ``reasons`` say what a waiting item waits for, ``notes``
+    ``state`` is waiting, ready, drafted, billed, written_down (to nothing), written_off or cancelled; ``reasons`` say what a
+    waiting item waits for, ``notes``
     what is worth knowing. ``subject`` is the milestone, time entry or expense; ``message`` brought the fact.
     """
 
@@ -63,6 +63,12 @@ class ItemOut(Struct, frozen=True, kw_only=True):
     message: str | None
     waiting_since: datetime | None
     updated_at: datetime
+    worked: DecimalText | None = None
+    """The source's quantity, where the terms bill another one."""
+    standard: AmountOut | None = None
+    """The price, where `amount` is another one: `adjusted_by` says whether a cap or a person made it so."""
+    adjusted_by: str = ""
+    caps: list[str] = []
 
 
 def item_out(row: AnyRow) -> ItemOut:
@@ -94,6 +100,10 @@ def item_out(row: AnyRow) -> ItemOut:
         message=shown_or_none("msg", row.message_id),
         waiting_since=row.waiting_since,
         updated_at=row.updated_at,
+        worked=None if row.worked is None else decimal_out(row.worked),
+        standard=None if row.standard_minor is None else amount_out(row.standard_minor, row.currency),
+        adjusted_by=row.adjusted_by,
+        caps=list(row.caps or ()),
     )
 
 

@@ -22,13 +22,13 @@ def _may(words: str, *more: frozenset[str]) -> frozenset[str]:
 TENANT_ROLES: Final[dict[str, frozenset[str]]] = {
     "project_operations": _may("message:write message:correct exception:mend waiver:request", _READS, _OWN_TOKENS),
     "contract_administrator": _may(
-        "message:write message:correct message:decide contract:write exception:mend exception:assign waiver:request",
+        "message:write message:correct message:decide contract:write item:adjust exception:mend exception:assign waiver:request",
         _READS,
         _OWN_TOKENS,
     ),
     "billing_clerk": _may(
-        "message:write message:retry message:correct message:decide item:hold invoice:write invoice:submit invoice:issue "
-        "exception:mend exception:assign posting:retry delivery:retry payment:write dispute:write waiver:request",
+        "message:write message:retry message:correct message:decide item:hold item:adjust invoice:write invoice:submit "
+        "invoice:issue exception:mend exception:assign posting:retry delivery:retry payment:write dispute:write waiver:request",
         _READS,
         _OWN_TOKENS,
     ),
