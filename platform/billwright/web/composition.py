@@ -28,6 +28,7 @@ from billwright.kernel.clock import OffsetClock
 from billwright.kernel.events import DomainEvent, JobSpec, Subscriptions
 from billwright.kernel.settings import Settings
 from billwright.posting.post_invoice import Books
+from billwright.receivables.examine_rates import examine_rates
 from billwright.tenancy.database import Database, open_database
 from billwright.web.announcements import ANNOUNCED
 
@@ -86,7 +87,7 @@ def spine_handlers(plugins: PluginRunner = IN_PROCESS) -> Handlers:
     for room in SPINE:
         given: dict[str, Any] = {"plugins": plugins} if room in ROOMS_WITH_PLUGINS else {}
         if room == "checks":
-            given["examiners"] = (examine_einvoices,)
+            given["examiners"] = (examine_einvoices, examine_rates)
         handlers.extend(_jobs(room).handlers(**given))
     return Handlers.of(*handlers, *_jobs("collections").database_handlers(), fan_out_handler())
 
