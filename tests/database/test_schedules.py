@@ -86,3 +86,57 @@ def test_an_advance_is_drawn_on_the_invoice_of_each_milestone(firm: Firm) -> Non
             assert items[item.follows].invoice_id == item.invoice_id
     firm.accept("M2")
     assert all("withdrawn_after_billing" not in item.notes for item in firm.items().values())
+
+
+def test_prepaid_hours_are_charged_and_drawn_on_one_invoice_to_the_cent(firm: Firm) -> None:
+    firm.customer()
+    firm.contract(value=None, billing="time_and_materials")
+    rates = [{"role": "engineer", "hourly": "133.33", "effective_from": "2026-01-01"}]
+    firm.send("rate_card", ref="R1", contract="K1", currency="EUR", rates=rates)
+    terms = {"model": "retainer", "style": "drawdown", "starts_on": "2026-03-01", "amount": "2600.00", "hours": "20"}
+    firm.send("billing_schedule", ref="S1", contract="K1", number="1", terms=terms)
+    for day in range(1, 4):
+        firm.store([firm.event("time_entry", {
+            "ref": f"T{day}", "contract": "K1", "person_name": "Ann", "role": "engineer", "worked_on": f"2026-03-0{day}",
+            "hours": "7.25", "status": "approved",
+        })])  # fmt: skip
+    firm.drain()
+
+    retainer, work = firm.invoices()
+    assert retainer.net_minor == 2_600_00
+    assert work.net_minor == 233_33, "21.75 hours less 20 of them; the hours that are covered cost nothing"
+    assert {item.state for item in firm.items().values()} == {"billed", "waiting"}
+
+
+def test_a_claim_that_goes_back_waits_until_more_is_on_the_draft(firm: Firm) -> None:
+    prepared(firm)
+    terms = {"model": "progress", "items": [{"number": "1", "name": "Earthworks", "value": "90000.00"}]}
+    firm.send("billing_schedule", ref="S1", contract="K1", number="1", terms=terms)
+
+    def report(number: int, percent: str) -> None:
+        items = [{"number": "1", "percent": percent}]
+        firm.send("progress_report", ref=f"R{number}", contract="K1", schedule="S1", as_of="2026-02-20",
+                  number=str(number), items=items, status="approved")  # fmt: skip
+
+    report(1, "40")
+    report(2, "30")
+    assert [(each.net_minor, each.detail) for each in firm.invoices()][1] == (-9_000_00, "blocked")
+
+    report(3, "70")
+    assert sorted((each.net_minor, each.phase) for each in firm.invoices()) == [
+        (27_000_00, "issued"), (36_000_00, "issued"),
+    ]  # fmt: skip
+
+
+def test_usage_is_billed_after_its_period_and_late_records_by_their_difference(firm: Firm) -> None:
+    prepared(firm)
+    terms = {"model": "usage", "starts_on": "2026-02-01", "tiers": [{"price": "0.10"}]}
+    used = {"contract": "K1", "schedule": "S1"}
+    firm.send("usage_record", ref="U1", used_on="2026-02-10", quantity="1000", **used)
+    assert "schedule_unknown" in firm.item().reasons
+    firm.send("billing_schedule", ref="S1", contract="K1", number="1", terms=terms)
+    firm.send("usage_record", ref="U2", used_on="2026-02-11", quantity="500", **used)
+
+    assert [invoice.net_minor for invoice in firm.invoices()] == [100_00, 50_00]
+    (unknown,) = [item for key, item in firm.items().items() if key.endswith(":unknown")]
+    assert unknown.state == "cancelled"

@@ -25,13 +25,12 @@ FUND = FIXED | {"style": "replenishing", "amount": "10000.00", "replenish_below"
 
 def time(number: int, day: date, hours: str, rate: str = "250", **given: Any) -> ItemProposal:
     amount = price_times_quantity(Decimal(rate), Decimal(hours), "EUR")
-    return ItemProposal(
-        **{
-            "transaction_key": f"time:t{number:02}", "kind": "time", "subject_id": f"t{number}", "ready": True,
-            "description": "Ann Lee, Engineer — Load test", "quantity": Decimal(hours), "unit": "HUR",
-            "unit_price": Decimal(rate), "amount": amount, "service_from": day, "service_to": day,
-        } | given,
-    )  # fmt: skip
+    fields: dict[str, Any] = {
+        "transaction_key": f"time:t{number:02}", "kind": "time", "subject_id": f"t{number}", "ready": True,
+        "description": "Ann Lee, Engineer — Load test", "quantity": Decimal(hours), "unit": "HUR",
+        "unit_price": Decimal(rate), "amount": amount, "service_from": day, "service_to": day,
+    }  # fmt: skip
+    return ItemProposal(**(fields | given))
 
 
 def contract(terms: dict[str, Any], today: date, **more: Any) -> ContractView:

@@ -104,9 +104,9 @@ class Totals:
 
 
 def price_lines(items: Sequence[PricedItem], tax_of: TaxOf) -> tuple[PricedLine, ...]:
-    """Lines in a stable order: milestones, schedules, time by person and rate, expenses, what is drawn. Time entries of one person, role and
-    rate on one contract share a line where the tax is the same, too; its amount is rounded once and split over the entries without
-    losing a cent."""
+    """Lines in a stable order: milestones, schedules, time by person and rate, expenses, what is drawn. Time entries of one person,
+    role and rate on one contract share a line where the tax is the same, too; its amount is rounded once and split over the entries
+    without losing a cent."""
     groups: dict[tuple[object, ...], list[PricedItem]] = defaultdict(list)
     for item in sorted(items, key=lambda i: (ORDER.get(i.kind, 9), i.service_to or date.min, i.id)):
         if item.kind == "time":

@@ -8,13 +8,14 @@ from uuid import UUID
 
 import structlog
 
-from billwright.billing.tax.problems import finding_of
 from billwright.billing.credit_drafts import CREDIT_NOTE
+from billwright.billing.tax.problems import finding_of
 from billwright.extension.loading import callers, load_rules, plugin_settings
 from billwright.extension.running import Call, Failure, PluginRunner
 from billwright.extension.views import DraftView, Finding, LineView
 from billwright.kernel.canonical_json import plain
 from billwright.kernel.errors import SettingsInvalidError
+from billwright.kernel.money import Money
 from billwright.tenancy.base import AnyRow
 from billwright.tenancy.configuration import RuleSetting, TenantConfiguration, read_configuration
 from billwright.tenancy.transaction import Tx
@@ -65,7 +66,7 @@ def examine_drafts(
     answers = iter(plugins.run(calls))
     examined: dict[UUID, Examined] = {}
     for row in drafts:
-        said: list[Said] = [*_own_findings(row), *_doubts(doubted.get(row.id, ()))]
+        said: list[Said] = [*_own_findings(row), *_below_zero(row), *_doubts(doubted.get(row.id, ()))]
         failed: set[str] = set()
         for rule in _asked(rules, row):
             answer = rule.broken or next(answers)
@@ -116,6 +117,20 @@ def _log(name: str, draft_id: UUID, failure: Failure) -> None:
 def _own_findings(row: AnyRow) -> list[Said]:
     """What is not certain about the tax of the draft (``billing/tax``)."""
     return [("tax", finding_of(problem, row.name)) for problem in row.tax_problems]
+
+
+def _below_zero(row: AnyRow) -> list[Said]:
+    """More is drawn from advances, or taken back, than the draft bills: an invoice cannot ask for less than nothing."""
+    if row.net_minor >= 0 or row.document_type == CREDIT_NOTE:
+        return []
+    finding = Finding(
+        code="net_below_zero",
+        severity="blocking",
+        subject="draft",
+        message=f"The lines of this draft come to {Money(row.net_minor, row.currency)}, and an invoice cannot be below zero.",
+        remedy="Wait until more is on the draft; if nothing more comes, credit the earlier invoice by that amount instead.",
+    )
+    return [("billing", finding)]
 
 
 def _doubts(lines: Sequence[LineView]) -> list[Said]:

@@ -14,7 +14,7 @@ AnyLine = LineView | BilledLineView
 # Work and costs of a day repeat by nature (eight hours at the same rate, the same hotel): day and description must match.
 DAILY: Final = ("time", "expense")
 # One schedule is billed period by period, one advance drawn item by item: the key tells the parts apart, not the subject.
-IN_PARTS: Final = ("retainer", "subscription", "usage", "progress", "drawdown", "statement")
+IN_PARTS: Final = ("retainer", "subscription", "usage", "progress", "drawdown")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

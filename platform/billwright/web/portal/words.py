@@ -175,7 +175,6 @@ ITEM_KINDS: Final = {
     "usage": "Usage",
     "progress": "Progress",
     "drawdown": "Drawn from an advance",
-    "statement": "Statement",
 }
 ITEM: Final[dict[str, Status]] = {
     "waiting": ("Waits", "waiting"),
