@@ -149,7 +149,7 @@ def first_recipe(tx: Tx, invoice: InvoiceRow) -> str:
         customer=customer.id,
         parties=parties,
         terms=invoice.payment_terms_days,
-        lines=[stored_line_content(line, items[line.id], invoice.currency) for line in lines],
+        lines=[stored_line_content(line, items[line.id], invoice.currency, version=1) for line in lines],
     )
 
 

@@ -111,7 +111,8 @@ def test_numbers_read_as_their_pattern_says(firm: Firm, pattern: str, start: int
 
 
 @pytest.mark.parametrize("change", [
-    {"name": "Client Holding SA"}, {"address": {"country": "DE"}}, {"tax_category": "E"}, {"tax_id": ""},
+    {"name": "Client Holding SA"}, {"address": {"country": "DE"}}, {"tax_id": ""},
+    {"tax_category": "E", "tax": {"exemption_reason": "Charity."}},
 ])  # fmt: skip
 def test_a_customer_who_changes_between_approval_and_issuing_is_approved_anew(
     make_firm: Callable[[TenantConfiguration], Firm], change: dict[str, Any]

@@ -222,7 +222,7 @@ def test_yen_do_not_use_up_a_value_in_euros(make_firm: Callable[[TenantConfigura
     proper(firm)
 
 
-def test_a_customer_without_a_country_is_taxed_at_home_and_people_are_told(asking: Firm) -> None:
+def test_a_customer_without_a_country_holds_its_draft_until_the_country_comes(asking: Firm) -> None:
     asking.customer("C9", address={"city": "Nowhere"})
     asking.contract("K9", customer="C9")
     asking.milestone("M9", "K9")
@@ -230,7 +230,8 @@ def test_a_customer_without_a_country_is_taxed_at_home_and_people_are_told(askin
     assert asking.invoice().tax_minor == 1_900_00
     with transaction(asking.database, asking.tenant, SYSTEM) as tx:
         (said,) = tx.session.scalars(select(FindingRow).where(FindingRow.resolved_at.is_(None)))
-    assert (said.code, said.severity) == ("customer_country_missing", "warning")
+    assert (said.code, said.severity) == ("customer_country_missing", "blocking")
+    assert asking.invoice().detail == "blocked"
     later(asking)
     asking.customer("C9")
     assert asking.invoice().tax_minor == 0

@@ -25,6 +25,7 @@ from billwright.billing.credit_release import release_credited
 from billwright.billing.drafts import rebuild_drafts
 from billwright.billing.holdback_ledger import Issued, book_issued
 from billwright.billing.tables import BillableItemRow, InvoiceEventRow
+from billwright.billing.tax.of_rows import rate_stands
 from billwright.issuing import queries
 from billwright.issuing.content import InvoiceContent
 from billwright.issuing.errors import NumberTakenError, SeriesMissingError
@@ -71,7 +72,7 @@ def issue_invoices(tx: Tx, invoice_ids: Sequence[UUID]) -> dict[UUID, str]:
         or not (
             notes[draft.InvoiceRow.id].stands
             if draft.InvoiceRow.id in notes
-            else _as_approved(draft, lines[draft.InvoiceRow.id], default_terms, held.get(draft.InvoiceRow.id, ()))
+            else _as_approved(tx, draft, lines[draft.InvoiceRow.id], default_terms, held.get(draft.InvoiceRow.id, ()))
         )
     ]
     changed = rebuild_drafts(tx, stale, doubted=exceeding)
@@ -121,7 +122,9 @@ def rows_of(tx: Tx, drafts: Sequence[AnyRow]) -> dict[UUID, list[AnyRow]]:
     return lines
 
 
-def _as_approved(draft: AnyRow, rows: Sequence[AnyRow], default_terms: int, holdback: Sequence[object]) -> bool:
+def _as_approved(
+    tx: Tx, draft: AnyRow, rows: Sequence[AnyRow], default_terms: int, holdback: Sequence[object]
+) -> bool:
     """Whether what would be frozen now is what was approved. Customer, contract or the firm's own account may change before
     its drafts are priced again. A hash of an earlier recipe is compared by that recipe."""
     invoice, customer, entity = draft.InvoiceRow, draft.CustomerRow, draft.LegalEntityRow
@@ -129,6 +132,8 @@ def _as_approved(draft: AnyRow, rows: Sequence[AnyRow], default_terms: int, hold
     for row in rows:
         items[row.InvoiceLineRow.id].append(row.item_id)
     lines = {row.InvoiceLineRow.id: row.InvoiceLineRow for row in rows}
+    if not all(rate_stands(line.service_to, line.tax_evidence, _today(tx, draft)) for line in lines.values()):
+        return False
     version = invoice.content_version
     terms = terms_of(rows[0].contract_terms, customer.payment_terms_days, default_terms)
     digest = content_hash(

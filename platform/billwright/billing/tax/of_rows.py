@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from billwright.billing.tax.decide import decide_tax
 from billwright.billing.tax.facts import Component, Problem, TaxDecision, TaxFacts
+from billwright.billing.tax.jurisdictions import rate_on
 
 
 class Item(Protocol):
@@ -78,6 +79,16 @@ def tax_of_items(base: TaxFacts, profile: Mapping[str, Any]) -> TaxOf:
         return known[day, service]
 
     return decide
+
+
+def rate_stands(service_to: date | None, evidence: Mapping[str, Any], today: date) -> bool:
+    """Whether the rate of a stored line is still the one of its day of supply: a line without a day is supplied when it is
+    issued, and its rate may have ended since it was priced."""
+    rate = evidence.get("rate") or {}
+    if service_to is not None or "country" not in rate:
+        return True
+    now = rate_on(rate["country"], today)
+    return now is not None and str(now.percent) == rate["percent"]
 
 
 def stored_components(components: tuple[Component, ...]) -> list[dict[str, Any]]:
