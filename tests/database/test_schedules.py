@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 
+import pytest
 from sqlalchemy import select
 
 from billwright.billing.tables import ContributorRow
@@ -68,8 +69,10 @@ def test_whoever_sent_the_schedule_has_a_hand_in_its_invoices(firm: Firm) -> Non
     assert hands == {"entered the billing schedule"}
 
 
-def test_an_advance_is_drawn_on_the_invoice_of_each_milestone(firm: Firm) -> None:
-    prepared(firm)
+@pytest.mark.parametrize("grouping", ["immediate", "each"])
+def test_an_advance_is_drawn_on_the_invoice_of_each_milestone(firm: Firm, grouping: str) -> None:
+    firm.customer()
+    firm.contract(value=None, grouping=grouping)
     firm.milestone("A", name="Mobilisation", basis="mobilisation", amount="2000.00", draw_down_percent="20")
     firm.milestone("M1", amount="4000.00")
     firm.accept("M1")

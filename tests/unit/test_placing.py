@@ -23,7 +23,8 @@ policies = st.one_of(
 
 def item(**more: Any) -> Any:
     facts = {
-        "id": "I1", "contract_id": "K1", "customer_id": "C1", "project_id": "P1", "currency": "EUR", "grouping": "immediate",
+        "transaction_key": "time:T1", "follows": None,
+        "contract_id": "K1", "customer_id": "C1", "project_id": "P1", "currency": "EUR", "grouping": "immediate",
         "service_to": date(2026, 3, 10), "billing_policy": None, "rebill_of": None, "kind": "time", "holdback": None,
         "po_number": "PO1", "cost_centre": "CC1", "contract_status": "active", "open_minor": 10_00,
     }  # fmt: skip
@@ -49,9 +50,14 @@ def test_a_cut_off_day_puts_what_is_after_it_on_the_next_invoice() -> None:
     assert [period_end(quarter, date(2026, 12, day)) for day in (25, 26)] == [date(2026, 12, 25), date(2027, 3, 25)]
 
 
+def test_what_settles_an_item_goes_with_it_where_each_stands_alone() -> None:
+    drawn = key(grouping="each", transaction_key="drawdown:A:time:T1", follows="time:T1", kind="drawdown")
+    assert drawn == key(grouping="each") != key(grouping="each", transaction_key="time:T2")
+
+
 def test_contracts_without_a_policy_are_grouped_as_before() -> None:
     assert key() == key(grouping="monthly") == "DE01|C1|P1|EUR|2026-03"
-    assert key(grouping="each") == "DE01|C1|P1|EUR|I1"
+    assert key(grouping="each") == "DE01|C1|P1|EUR|time:T1"
     assert place(item(grouping="monthly"), "DE01", UTC_ZONE).due == datetime(2026, 4, 1, tzinfo=UTC)
     assert place(item(), "DE01", UTC_ZONE).due is None
 
@@ -65,7 +71,7 @@ def test_what_is_kept_apart_shares_no_draft(what: str) -> None:
 
 
 def test_a_release_of_holdback_has_a_document_of_its_own_unless_agreed_otherwise() -> None:
-    assert key(kind="holdback", holdback={"release_document": "own"}).endswith("|I1")
+    assert key(kind="holdback", holdback={"release_document": "own"}).endswith("|time:T1")
     assert key(kind="holdback", holdback={"release_document": "with_others"}) == key()
 
 

@@ -58,7 +58,7 @@ def _parts(row: AnyRow, entity_code: str, policy: BillingPolicy, ends: date | No
     }
     period = ""
     if "item" in policy.apart:
-        period = str(row.id)
+        period = row.follows or row.transaction_key  # what settles an item goes with it
     elif policy.minimum_amount is None and row.service_to and ends:
         # Those that wait for a minimum go together, whichever period they are of.
         plain = policy.when in ("at_once", "month") and policy.cut_off_day is None

@@ -249,6 +249,8 @@ def ready_items(tx: Tx, contract_ids: Sequence[UUID], minimum: Collection[UUID] 
     query = (
         select(
             BillableItemRow.id,
+            BillableItemRow.transaction_key,
+            BillableItemRow.follows,
             BillableItemRow.kind,
             BillableItemRow.state,
             BillableItemRow.contract_id,
