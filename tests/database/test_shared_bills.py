@@ -99,7 +99,6 @@ def test_a_customer_that_arrives_later_is_billed_then(firm: Firm) -> None:
     firm.accept()
     assert sorted(invoices(firm).values()) == [[66_67]]
     firm.customer("C2", name="Second GmbH", address={"country": "DE"})
-    firm.contract(bill_to=THIRDS)
     assert sorted(invoices(firm).values()) == [[33_33], [66_67]]
 
 

@@ -1,6 +1,7 @@
 """Bills that customers share: the parts are exactly the whole, and each part is price times quantity."""
 
 from decimal import Decimal
+from types import SimpleNamespace
 from typing import Any
 from uuid import uuid4
 
@@ -13,6 +14,7 @@ from billwright.billing.split import divide, whole_of
 from billwright.extension.canonical import Contract
 from billwright.extension.views import BillToView, ItemProposal
 from billwright.kernel.money import price_times_quantity
+from billwright_plugins.duplicate_billing.likeness import shares_a_whole
 
 percents = st.lists(st.decimals("0.000001", 100, places=6), min_size=2, max_size=5)
 
@@ -81,3 +83,13 @@ def test_a_customer_that_has_not_arrived_lets_only_its_own_part_wait() -> None:
 def test_shares_that_make_no_whole_are_refused(payers: list[dict[str, Any]], said: str) -> None:
     with pytest.raises(msgspec.ValidationError, match=said):
         msgspec.convert({"ref": "K", "number": "K", "customer": "A", "bill_to": payers}, Contract, strict=False)
+
+
+def test_parts_of_one_thing_are_no_duplicates_of_each_other() -> None:
+    def line(key: str) -> Any:
+        return SimpleNamespace(transaction_key=key)
+
+    assert shares_a_whole(line("time:1:share:A"), line("time:1:share:B"))
+    assert not shares_a_whole(line("time:1:share:A"), line("time:1:share:A"))
+    assert not shares_a_whole(line("time:1:share:A"), line("time:2:share:B"))
+    assert not shares_a_whole(line("time:1"), line("time:1:share:B"))

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 
 from billwright.billing import queries
 from billwright.billing.drafts import rebuild_drafts
@@ -41,7 +41,8 @@ def _customers(tx: Tx, jobs: Sequence[Job]) -> None:
     """A customer arrived or changed: price its drafts again (address and tax are content), look at all its contracts."""
     customer_ids = [job.uuid("customer_id") for job in jobs]
     rebuild_drafts(tx, queries.drafts_of_customers(tx, customer_ids))
-    query = select(ContractRow.id).where(ContractRow.customer_id.in_(customer_ids))
+    pays = ContractRow.bill_to.is_not(None) & ContractRow.bill_to_ids.overlap(customer_ids)
+    query = select(ContractRow.id).where(or_(ContractRow.customer_id.in_(customer_ids), pays))
     enqueue(tx, on_contracts_touched(ContractsTouched(contract_ids=tuple(tx.session.scalars(query)))))
 
 

@@ -43,14 +43,20 @@ class Shares:
         """The proposals to keep, each with the contract as its payer sees it, and keys that stay as they were billed."""
         key = proposal.transaction_key
         parts = self._parts.get(key, set())
-        if any(self._touched(part) for part in parts):
-            return [], parts
+        touched = {part for part in parts if self._touched(part)}
         if not view.bill_to or self._touched(key):
-            return [(view, proposal)], set()
-        return [
+            return ([], parts) if touched else ([(view, proposal)], set())
+        divided = [
             (replace(view, customer_id=payer.customer_id, customer_known=payer.known), share)
             for payer, share in zip(view.bill_to, divide(proposal, view.bill_to), strict=True)
-        ], set()
+        ]
+        now = {share.transaction_key: share for _, share in divided}
+        same = {*now} == parts and all(self._amount(part) == now[part].amount for part in touched)
+        return ([], parts) if touched and not same else (divided, set())
+
+    def _amount(self, key: str) -> Money | None:
+        row = self._known[key]
+        return None if row.amount_minor is None or row.currency is None else Money(row.amount_minor, row.currency)
 
     def _touched(self, key: str) -> bool:
         row = self._known.get(key)

@@ -66,16 +66,29 @@ class Index:
         return self._keys.get(line.transaction_key, [])
 
     def same_subject(self, line: LineView) -> list[BilledLineView]:
-        return self._subjects.get(line.subject_id, [])
+        return [other for other in self._subjects.get(line.subject_id, []) if not shares_a_whole(line, other)]
 
     def alike(self, line: LineView) -> list[BilledLineView]:
-        return [other for other in self._amounts.get(_bucket(line), []) if self.likeness.alike(line, other)]
+        if line.transaction_key.startswith("holdback:"):  # every invoice of an amount withholds the same
+            return []
+        others = self._amounts.get(_bucket(line), [])
+        return [other for other in others if not shares_a_whole(line, other) and self.likeness.alike(line, other)]
 
 
 def comes_in_parts(line: AnyLine) -> bool:
     """Whether several lines about one subject are each owed; a part of a milestone has its acceptance as fifth part of its key."""
-    kind, _, rest = line.transaction_key.partition(":")
+    kind, _, rest = _whole(line).partition(":")
     return kind in IN_PARTS or (kind == "milestone" and rest.count(":") > 2)
+
+
+def shares_a_whole(one: AnyLine, other: AnyLine) -> bool:
+    """Whether two customers each pay their part of one thing; a part has the whole's key with ``:share:`` and its payer."""
+    return one.transaction_key != other.transaction_key and _whole(one) == _whole(other) != one.transaction_key
+
+
+def _whole(line: AnyLine) -> str:
+    head, mark, _ = line.transaction_key.rpartition(":share:")
+    return head if mark else line.transaction_key
 
 
 def _bucket(line: AnyLine) -> tuple[str, Money, date | None]:
