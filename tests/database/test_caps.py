@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from billwright.audit.tables import AuditEntryRow
 from billwright.billing.evaluate import evaluate_contracts
 from billwright.billing.events import CapReached
 from billwright.billing.tables import AllocationRow, CapNoticeRow, InvoiceLineRow
@@ -113,8 +114,10 @@ def test_each_threshold_is_told_once(firm: Firm) -> None:
             evaluate_contracts(tx, [contract_id])
     with transaction(firm.database, firm.tenant, SYSTEM) as tx:
         notices = [(row.percent, row.limit_minor) for row in tx.session.scalars(select(CapNoticeRow))]
+        audited = tx.session.scalars(select(AuditEntryRow.subject_id).where(AuditEntryRow.action == "cap.reached")).all()
 
     assert sorted(notices) == [(80, 1500_00), (100, 1500_00)]
+    assert len(audited) == len(notices)
     assert said == []  # the pipeline told them when they were reached; looking again tells nothing
 
 

@@ -4,7 +4,7 @@ from typing import Annotated, Final
 
 from litestar import Controller, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath
+from litestar.params import FromPath, JSONBody
 from msgspec import Meta, Struct
 
 from billwright.billing import reads
@@ -54,7 +54,7 @@ class AdjustmentController(Controller):
     def adjust(
         self,
         item_id: FromPath[str],
-        data: AdjustmentIn,
+        data: JSONBody[AdjustmentIn],
         database: NamedDependency[Database],
         tenant: NamedDependency[Tenant],
         actor: NamedDependency[Actor],

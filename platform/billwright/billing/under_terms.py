@@ -1,11 +1,13 @@
 """What triggers propose, under people's write-downs and the contracts' caps; each threshold of a cap is told once."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
 from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
+from billwright.audit.record import record
 from billwright.billing.adjustments import adjusted
 from billwright.billing.caps import CapUse, apply_caps, as_billed, reached
 from billwright.billing.events import CapReached
@@ -16,6 +18,7 @@ from billwright.tenancy.base import AnyRow
 from billwright.tenancy.transaction import Tx
 
 Proposals = Mapping[str, ItemProposal]
+AUDITED: Final = ("cap", "percent", "limit_minor", "used_minor", "written_down_minor", "held_minor", "currency")
 
 
 def under_terms(
@@ -87,18 +90,17 @@ def _tell(tx: Tx, views: Mapping[UUID, ContractView], uses: Mapping[UUID, Iterab
     for key in sorted(new):
         contract_id, cap, percent, limit_minor = key
         use = told[key]
-        publish(
-            tx,
-            CapReached(
-                contract_id=contract_id,
-                contract_number=views[contract_id].number,
-                customer_id=UUID(customer) if (customer := views[contract_id].customer_id) else None,
-                cap=cap,
-                percent=percent,
-                limit_minor=limit_minor,
-                used_minor=use.used,
-                written_down_minor=use.written_down,
-                held_minor=use.held,
-                currency=use.currency,
-            ),
+        event = CapReached(
+            contract_id=contract_id,
+            contract_number=views[contract_id].number,
+            customer_id=UUID(customer) if (customer := views[contract_id].customer_id) else None,
+            cap=cap,
+            percent=percent,
+            limit_minor=limit_minor,
+            used_minor=use.used,
+            written_down_minor=use.written_down,
+            held_minor=use.held,
+            currency=use.currency,
         )
+        publish(tx, event)
+        record(tx, "cap.reached", "contract", contract_id, after={name: getattr(event, name) for name in AUDITED})

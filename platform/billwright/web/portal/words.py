@@ -181,6 +181,8 @@ ITEM: Final[dict[str, Status]] = {
     "ready": ("Ready", "done"),
     "drafted": ("In a draft", "quiet"),
     "billed": ("Billed", "done"),
+    "written_down": ("Written down", "quiet"),
+    "written_off": ("Written off", "quiet"),
     "cancelled": ("Cancelled", "quiet"),
 }
 OF_CONTRACT: Final = ("milestones_do_not_match_total",)
