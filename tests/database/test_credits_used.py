@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import date
+from typing import Any
 
 import pytest
 from sqlalchemy import select
@@ -42,7 +43,7 @@ def firm(firm: Firm) -> Firm:
 
 
 def pay(firm: Firm, invoice: InvoiceRow, amount: str) -> None:
-    data = {"ref": f"P-{amount}", "customer": "C1", "invoice_number": invoice.number, "amount": amount}
+    data: dict[str, Any] = {"ref": f"P-{amount}", "customer": "C1", "invoice_number": invoice.number, "amount": amount}
     firm.send("payment", **data, currency="EUR", paid_on="2026-03-01")
 
 

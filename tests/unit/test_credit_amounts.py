@@ -127,3 +127,13 @@ def test_whole_entries_come_before_parts_of_one() -> None:
         (late, Decimal(3), 300_00),
         (early, Decimal("0.5"), 50_00),
     ]
+
+
+def test_the_figures_of_the_page_on_credits() -> None:
+    key = TaxKey("S", 1_900)
+    first = credit_tax(key, before=Money(0, "EUR"), before_tax_minor=0, now_minor=150)
+    second = credit_tax(key, before=Money(150, "EUR"), before_tax_minor=first, now_minor=150)
+
+    assert (first, second, key.tax_of(Money(300, "EUR"))) == (29, 28, 57)
+    (part,) = take_amount([left_of(Decimal(1), 10_000_00)], 2_000_00, Decimal(10_000), "EUR")
+    assert (part.quantity, part.left.quantity - part.quantity) == (Decimal("0.2"), Decimal("0.8"))

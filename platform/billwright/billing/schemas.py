@@ -132,6 +132,10 @@ class InvoiceOut(Struct, frozen=True, kw_only=True):
     updated_at: datetime
     phase_since: datetime
     issued_at: datetime | None
+    credits: str | None = None
+    """Of a credit note: the invoice that it credits."""
+    replaces: str | None = None
+    """Of an invoice that bills anew what was credited: the invoice that it replaces."""
 
 
 def invoice_out(row: AnyRow) -> InvoiceOut:
@@ -155,4 +159,6 @@ def invoice_out(row: AnyRow) -> InvoiceOut:
         updated_at=row.updated_at,
         phase_since=row.phase_since,
         issued_at=row.issued_at,
+        credits=shown_or_none("inv", row.credits_invoice_id),
+        replaces=shown_or_none("inv", row.replaces_invoice_id),
     )

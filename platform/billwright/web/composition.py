@@ -46,7 +46,8 @@ ROOMS_WITH_API: Final = (
     "delivery", "posting", "receivables", "collections", "insight",
 )  # fmt: skip
 MODULES_WITH_API: Final = (
-    "billwright.intake.api_types", "billwright.delivery.webhooks.api", "billwright.delivery.webhooks.api_partner",
+    "billwright.intake.api_types", "billwright.receivables.api_credits", "billwright.delivery.webhooks.api",
+    "billwright.delivery.webhooks.api_partner",
     "billwright_tenants.api",
     "billwright.web.portal.app",
 )  # fmt: skip
@@ -138,6 +139,7 @@ def controllers() -> "list[type[Controller]]":
     for room in ROOMS_WITH_API:
         found.extend(import_module(f"billwright.{room}.api").CONTROLLERS)
     for module in (
+        "billwright.receivables.api_credits",
         "billwright.delivery.webhooks.api",
         "billwright.delivery.webhooks.api_partner",
         "billwright.receivables.api_exports",
