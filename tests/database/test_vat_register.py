@@ -1,8 +1,9 @@
 """VAT ids asked of a register by a job: evidence kept, drafts held when the answer says so, no answer asked for again."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import insert, select
@@ -33,12 +34,12 @@ def service() -> Iterator[Vies]:
 
 
 @pytest.fixture
-def asking(make_firm, service: Vies) -> Firm:
+def asking(make_firm: Callable[[TenantConfiguration], Firm], service: Vies) -> Firm:
     """A firm that asks the register; its customer C1 is French with a right VAT id, and has a draft."""
     plan = TenantConfiguration(
         approvals=AUTOMATIC, render_documents=False, deliver_by_mail=False, tax_connection="register"
     )
-    firm: Firm = make_firm(plan)
+    firm = make_firm(plan)
     with transaction(firm.database, firm.tenant, SYSTEM) as tx:
         settings = {"base_url": service.url, "requester": "DE129274202"}
         row = {
@@ -137,7 +138,7 @@ def test_customers_are_asked_about_only_where_a_register_is_set(asking: Firm, fi
 
 @pytest.mark.parametrize("change", [{"tax_id": ""}, {"tax_id": "FR99303265045"}, {"address": {"country": "US"}}])
 def test_only_right_ids_of_member_states_are_asked_about(
-    asking: Firm, service: Vies, tmp_path: Path, change: dict
+    asking: Firm, service: Vies, tmp_path: Path, change: dict[str, Any]
 ) -> None:
     asking.clock.moment += timedelta(hours=1)
     asking.customer(**change)

@@ -72,7 +72,7 @@ def read_answer(content: bytes, requester: str, *, request: str = "") -> Registe
     if (fault := root.findtext(f".//{{{SOAP}}}Fault/faultstring")) is not None:
         raise _fault(fault.strip(), request, shown)
     answer = root.find(f".//{{{TYPES}}}checkVatApproxResponse")
-    said = {child.tag.rpartition("}")[2]: (child.text or "").strip() for child in answer} if answer is not None else {}
+    said = {etree.QName(child).localname: (child.text or "").strip() for child in answer} if answer is not None else {}
     if said.get("valid") not in {"true", "false"}:
         raise TransientError(
             "VIES answered something that is no checkVatApproxResponse.", request=request, response=shown

@@ -123,13 +123,13 @@ def _ask(books: Books, tenant: Tenant, question: Question) -> RegisterAnswer:
 
 
 def _keep(tx: Tx, question: Question, answer: str, said: RegisterAnswer) -> UUID:
+    identifier = new_id()
     row = {
-        "id": new_id(), "tax_id": question.tax_id, "customer_id": question.customer_id, "connection": question.connection,
+        "id": identifier, "tax_id": question.tax_id, "customer_id": question.customer_id, "connection": question.connection,
         "asked_at": tx.now, "answer": answer, "registered_name": said.name, "registered_address": said.address,
         "consultation": said.consultation, "requester": said.requester,
     }  # fmt: skip
     tx.session.execute(insert(VatCheckRow), [row])
-    identifier: UUID = row["id"]
     return identifier
 
 
