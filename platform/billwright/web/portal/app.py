@@ -12,6 +12,7 @@ from billwright.web.portal.exception_pages import ExceptionController
 from billwright.web.portal.home_pages import TodayController
 from billwright.web.portal.invoice_pages import InvoiceController
 from billwright.web.portal.job_pages import JobController
+from billwright.web.portal.ledger_pages import LedgerController
 from billwright.web.portal.list_pages import ListController
 from billwright.web.portal.login_pages import LoginController, LogoutController
 from billwright.web.portal.message_pages import MessageController
@@ -45,6 +46,7 @@ CONTROLLERS: Final[tuple[type[Controller], ...]] = (
     YouController,
     ReminderController,
     ReportController,
+    LedgerController,
     TodayController,
     PartnerController,
     PartnerWebhooksController,

@@ -36,7 +36,7 @@ ROOMS: Final = (
     Room("contracts", "Contracts", "contracts", "signature", ("contract:read",)),
     Room("work", "Work", "work", "hourglass", ("item:read", "project:read"), covers=("unbilled",)),
     Room("collections", "Collections", "collections", "hand-coins", ("receivable:read",)),
-    Room("reports", "Reports", "reports", "chart-column", ("report:read",)),
+    Room("reports", "Reports", "reports", "chart-column", ("report:read",), covers=("ledger",)),
     Room("connectors", "Connectors", "connectors", "plug", ("connection:read",), "failed"),
     Room("settings", "Settings", "settings", "settings"),
     # What came in, what went out, and who did what: records, below a line.
