@@ -3,41 +3,32 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
-from sqlalchemy import bindparam, delete, select, update
+from sqlalchemy import bindparam, delete, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from billwright.audit.record import entry_values, record_many
 from billwright.billing import queries
 from billwright.billing.content import (
     VERSION,
-    content_hash,
-    line_content,
-    parties_content,
-    seller_content,
     terms_of,
 )
 from billwright.billing.credit_drafts import CREDIT_NOTE, refresh_credits
+from billwright.billing.draft_rows import draft_digest, facts_of, lock_drafts, priced_item, tax_facts
 from billwright.billing.events import DraftsChanged, DraftsEmptied
 from billwright.billing.holdback import is_withheld
 from billwright.billing.holdback_drafts import DraftHoldbacks
-from billwright.billing.lines import PricedItem, PricedLine, Totals, price_lines, total
+from billwright.billing.lines import PricedLine, Totals, price_lines, total
 from billwright.billing.tables import (
     AllocationRow,
-    BillableItemRow,
     ContributorRow,
     InvoiceEventRow,
     InvoiceLineRow,
     InvoiceRow,
 )
-from billwright.billing.tax import TaxFacts
-from billwright.billing.tax.of_rows import base_facts, stored_components, stored_problems, tax_of_items
-from billwright.billing.tax.tables import VatStandingRow
-from billwright.canon.tables import CustomerRow, LegalEntityRow
+from billwright.billing.tax.of_rows import stored_components, stored_problems, tax_of_items
 from billwright.jobs.enqueue import publish
 from billwright.kernel.ids import new_id
-from billwright.kernel.money import Money
 from billwright.tenancy.base import AnyRow
 from billwright.tenancy.configuration import read_configuration
 from billwright.tenancy.recordset import insert_many
@@ -61,7 +52,7 @@ def rebuild_drafts(
     """
     if not invoice_ids:
         return []
-    locked = _locked(tx, invoice_ids)
+    locked = lock_drafts(tx, invoice_ids)
     credits_ = [row.id for row in locked.values() if row.document_type == CREDIT_NOTE]
     refreshed = refresh_credits(tx, credits_)
     drafts = {invoice_id: row for invoice_id, row in locked.items() if row.document_type != CREDIT_NOTE}
@@ -85,82 +76,6 @@ def _take_lines_away(tx: Tx, invoice_ids: Sequence[UUID]) -> dict[tuple[UUID, in
     statement = delete(InvoiceLineRow).where(InvoiceLineRow.invoice_id.in_(invoice_ids))
     gone = statement.returning(InvoiceLineRow.invoice_id, InvoiceLineRow.position, InvoiceLineRow.id)
     return {(invoice_id, position): line_id for invoice_id, position, line_id in tx.session.execute(gone)}
-
-
-def _locked(tx: Tx, invoice_ids: Sequence[UUID]) -> dict[UUID, AnyRow]:
-    query = (
-        select(
-            InvoiceRow.id,
-            InvoiceRow.document_type,
-            InvoiceRow.legal_entity_id,
-            InvoiceRow.customer_id,
-            InvoiceRow.currency,
-            InvoiceRow.payment_terms_days,
-            InvoiceRow.phase,
-            InvoiceRow.detail,
-            InvoiceRow.net_minor,
-            InvoiceRow.tax_minor,
-            InvoiceRow.gross_minor,
-            InvoiceRow.content_sha256,
-            InvoiceRow.content_version,
-            InvoiceRow.holdback,
-            InvoiceRow.tax_problems,
-            CustomerRow.name,
-            CustomerRow.legal_name,
-            CustomerRow.tax_id,
-            CustomerRow.tax_category,
-            CustomerRow.tax,
-            VatStandingRow.answer.label("registry"),
-            CustomerRow.address,
-            CustomerRow.einvoice,
-            CustomerRow.payment_terms_days.label("customer_terms"),
-            LegalEntityRow.name.label("entity_name"),
-            LegalEntityRow.country,
-            LegalEntityRow.time_zone,
-            LegalEntityRow.profile,
-        )
-        .join(CustomerRow, CustomerRow.id == InvoiceRow.customer_id)
-        .join(LegalEntityRow, LegalEntityRow.id == InvoiceRow.legal_entity_id)
-        .join(VatStandingRow, VatStandingRow.tax_id == CustomerRow.tax_id, isouter=True)
-        .where(InvoiceRow.id.in_(invoice_ids), InvoiceRow.issued_at.is_(None))
-        .order_by(InvoiceRow.id)
-        .with_for_update(of=InvoiceRow)
-    )
-    return {row.id: row for row in tx.session.execute(query)}
-
-
-def _priced(row: AnyRow) -> PricedItem:
-    item: BillableItemRow = row.BillableItemRow
-    assert item.amount_minor is not None
-    assert item.currency is not None
-    assert item.unit_price is not None
-    who = " – ".join(part for part in (row.person_name, row.role, row.work_kind) if part) if item.kind == "time" else ""
-    return PricedItem(
-        id=item.id,
-        kind=item.kind,
-        subject_id=item.subject_id,
-        contract_id=item.contract_id,
-        project_id=item.project_id,
-        description=item.description,
-        quantity=item.quantity - item.kept_quantity - item.written_off_quantity,
-        unit=item.unit,
-        unit_price=item.unit_price,
-        amount=Money(item.amount_minor - item.kept_minor - item.written_off_minor, item.currency),
-        service_from=item.service_from,
-        service_to=item.service_to,
-        clause=item.clause,
-        contract_version_id=item.contract_version_id,
-        change_order_id=item.change_order_id,
-        rate_id=item.rate_id,
-        evidence_ids=tuple(item.evidence_ids),
-        who=who,
-        service_line=item.service_line,
-        standard=None if item.standard_minor is None else Money(item.standard_minor, item.currency),
-        adjusted_by=item.adjusted_by,
-        exact=bool(item.caps) or item.standard_minor is not None,
-        part=bool(item.kept_quantity or item.written_off_quantity),
-        share=bool(item.share_of),
-    )
 
 
 class _DraftWriter:
@@ -191,14 +106,14 @@ class _DraftWriter:
             self._state(row, {"phase": "void", "detail": "emptied", **nothing})
             self._said(row.id, "draft.void", "Everything on this draft was withdrawn at the source.")
             return
-        facts = _tax_facts(self.tx, row)
-        lines = price_lines([_priced(item) for item in items], tax_of_items(facts, row.profile))
+        facts = tax_facts(self.tx, row)
+        lines = price_lines([priced_item(item) for item in items], tax_of_items(facts, row.profile))
         lines, holdback = self._holdbacks.take(row, items, lines)
         problems = stored_problems([line.taxed_by for line in lines])
         totals = total(lines)
         first = next(item for item in items if item.BillableItemRow.contract_id == lines[0].contract_id)
         terms = terms_of(first.contract_terms, row.customer_terms, self._default_terms)
-        digest = _digest(row, items, lines, terms, problems, holdback)
+        digest = draft_digest(row, items, lines, terms, problems, holdback)
         self._add_lines(row.id, lines, same=digest == row.content_sha256)
         if digest == row.content_sha256 and problems != row.tax_problems:
             self._warnings.append({"b_id": row.id, "b_problems": problems})
@@ -347,7 +262,7 @@ class _DraftWriter:
             (invoice_id, identity): why
             for invoice_id, rows in items.items()
             for row in rows
-            for fact_id in _facts(row.BillableItemRow)
+            for fact_id in facts_of(row.BillableItemRow)
             for identity, why in makers.get(fact_id, ())
         }
         if not found:
@@ -355,60 +270,6 @@ class _DraftWriter:
         values = [{"invoice_id": key[0], "identity": key[1], "why": why} for key, why in found.items()]
         statement = upsert(ContributorRow).values(values).on_conflict_do_nothing().returning(ContributorRow.invoice_id)
         return set(self.tx.session.scalars(statement))
-
-
-def _tax_facts(tx: Tx, row: AnyRow) -> TaxFacts:
-    return base_facts(
-        country=row.country,
-        profile=row.profile,
-        tax_id=row.tax_id,
-        tax_category=row.tax_category,
-        address=row.address,
-        tax=row.tax,
-        registry=row.registry,
-        asked=bool(read_configuration(tx).tax_connection),
-        today=tx.now.astimezone(ZoneInfo(row.time_zone)).date(),
-    )
-
-
-def _digest(
-    row: AnyRow,
-    items: Sequence[AnyRow],
-    lines: Sequence[PricedLine],
-    terms: int,
-    problems: Sequence[Mapping[str, Any]],
-    holdback: Sequence[Mapping[str, Any]] | None,
-) -> str:
-    parties = parties_content(
-        name=row.name,
-        legal_name=row.legal_name,
-        tax_id=row.tax_id,
-        tax_category=row.tax_category,
-        address=row.address,
-        seller_country=row.country,
-        seller_profile=row.profile,
-        tax=row.tax,
-    )
-    return content_hash(
-        entity=row.legal_entity_id,
-        customer=row.customer_id,
-        parties=parties,
-        terms=terms,
-        lines=[line_content(line) for line in lines],
-        seller=seller_content(row.entity_name, row.profile, row.currency),
-        orders=((item.BillableItemRow.contract_id, item.po_number) for item in items),
-        tax_problems=problems,
-        holdback=holdback or (),
-        einvoice=(row.einvoice, row.profile.get("einvoice")),
-    )
-
-
-def _facts(item: BillableItemRow) -> list[UUID]:
-    """All that an item rests on."""
-    named = (
-        item.id, item.contract_id, item.customer_id, item.subject_id, item.acceptance_id, item.change_order_id, item.rate_id,
-    )  # fmt: skip
-    return [fact_id for fact_id in (*named, *item.evidence_ids) if fact_id is not None]
 
 
 def _totals(totals: Totals, digest: str) -> dict[str, Any]:
