@@ -23,6 +23,7 @@ from billwright.issuing.content import (
     InvoiceContent,
     LineContent,
     Preceding,
+    TaxComponentContent,
     TaxContent,
 )
 from billwright.kernel.money import Money, price_times_quantity, tax_amount
@@ -75,7 +76,13 @@ def checker() -> Iterator[Checker]:
 def mirrored(made: InvoiceContent) -> InvoiceContent:
     """The same as a credit note, signed from our claim."""
     lines = tuple(
-        msgspec.structs.replace(each, quantity=-each.quantity, net_minor=-each.net_minor) for each in made.lines
+        msgspec.structs.replace(
+            each,
+            quantity=-each.quantity,
+            net_minor=-each.net_minor,
+            standard_minor=None if each.standard_minor is None else -each.standard_minor,
+        )
+        for each in made.lines
     )
     taxes = tuple(
         msgspec.structs.replace(each, taxable_minor=-each.taxable_minor, tax_minor=-each.tax_minor)
@@ -222,10 +229,11 @@ def contents(draw: st.DrawFn) -> InvoiceContent:
         category, rate = categories[place % len(categories)]
         exact = price_times_quantity(price, quantity, currency).minor
         net = exact // share if share > 1 else exact
+        standard = exact if share == 3 else None
         lines.append(
             line(
                 place, currency, quantity=quantity, unit_price=price, net_minor=net, tax_category=category,
-                tax_rate_basis_points=rate,
+                tax_rate_basis_points=rate, standard_minor=standard,
             )
         )  # fmt: skip
     made = content(currency=currency, lines=tuple(lines), seller=GERMAN, einvoice=SAYS)
@@ -251,3 +259,41 @@ def test_the_tax_of_the_breakdown_is_the_frozen_one() -> None:
     invoice = invoice_of(made, number="1", profile=PROFILES["ubl"])
 
     assert [(each.vat, each.rate) for each in invoice.vat] == [(amount(25, "EUR"), Decimal("7.5"))]
+
+
+@pytest.mark.parametrize("profile", PROFILES.values(), ids=PROFILES)
+def test_what_was_written_down_or_up_is_an_allowance_or_a_charge_of_its_line(
+    profile: Profile, checker: Checker
+) -> None:
+    lines = (
+        line(1, quantity=Decimal(10), unit_price=Decimal(120), net_minor=110_000, standard_minor=120_000),
+        line(2, quantity=Decimal(10), unit_price=Decimal(120), net_minor=125_000, standard_minor=120_000),
+        line(3, quantity=Decimal(-1), unit_price=Decimal(120), net_minor=-10_000, standard_minor=-12_000),
+    )
+    invoice = invoice_of(content(lines=lines, seller=GERMAN, einvoice=SAYS), number="1", profile=profile)
+
+    assert [[each.amount for each in made.allowances] for made in invoice.lines] == [[amount(10_000, "EUR")], [], []]
+    assert [[each.amount for each in made.charges] for made in invoice.lines] == [
+        [],
+        [amount(5_000, "EUR")],
+        [amount(2_000, "EUR")],
+    ]
+    assert [made.price and made.price.net for made in invoice.lines] == [Decimal(120)] * 3
+    assert fatal(checker, invoice, profile) == []
+    assert lacking(invoice, profile.family) == []
+
+
+def test_several_taxes_on_one_base_are_one_exact_rate(checker: Checker) -> None:
+    """GST and QST: 5 % and 9.975 %; our own rows round their sum down."""
+    parts = (
+        TaxComponentContent(name="GST", rate_ppm=50_000, tax_minor=50_00),
+        TaxComponentContent(name="QST", rate_ppm=99_750, tax_minor=99_75),
+    )
+    tax = TaxContent(category="S", rate_basis_points=1497, taxable_minor=1000_00, tax_minor=149_75, components=parts)
+    one = line(1, quantity=Decimal(1), unit_price=Decimal(1000), net_minor=1000_00, tax_rate_basis_points=1497)
+    made = content(currency="EUR", lines=(one,), taxes=(tax,), tax_minor=149_75, gross_minor=1149_75)
+
+    invoice = invoice_of(made, number="1", profile=PROFILES["ubl"])
+
+    assert [each.rate for each in invoice.vat] == [each.vat_rate for each in invoice.lines] == [Decimal("14.975")]
+    assert fatal(checker, invoice, PROFILES["ubl"]) == []

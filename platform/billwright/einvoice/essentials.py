@@ -54,11 +54,14 @@ def _address(party: Party) -> Identifier:
 
 
 def _multiplied(line: Line) -> bool:
-    """PEPPOL-EN16931-R120: net = quantity x price / base quantity."""
+    """PEPPOL-EN16931-R120: net = quantity x price / base quantity, less allowances, and charges."""
     price, net = line.price or Price(), line.net
     if price.net is None or net is None or line.quantity is None:
         return False
-    return abs(line.quantity * price.net / (price.base_quantity or 1) - net.amount) <= SLACK
+    gross = line.quantity * price.net / (price.base_quantity or 1)
+    parts = [(each.amount, -1) for each in line.allowances] + [(each.amount, 1) for each in line.charges]
+    exact = gross + sum(sign * part.amount for part, sign in parts if part is not None)
+    return abs(exact - net.amount) <= SLACK
 
 
 _XRECHNUNG: Final[tuple[tuple[str, str, str, Test], ...]] = (

@@ -60,6 +60,7 @@ def invoice_of(
     """
     credit = content.document_type == "credit_note"
     sign = -1 if credit else 1
+    rates = {(tax.category, tax.rate_basis_points): _rate(tax) for tax in content.taxes}
     outside = bool(content.taxes) and all(tax.category == "O" for tax in content.taxes)
     wishes = content.einvoice.buyer or CustomerEinvoice() if content.einvoice else CustomerEinvoice()
     return Invoice(
@@ -85,7 +86,16 @@ def invoice_of(
         totals=_totals(content, sign),
         vat=_breakdown(content, sign, profile),
         documents=(*_evidence(content), *attachments),
-        lines=tuple(line_of(line, content.currency, content.language, sign) for line in content.lines),
+        lines=tuple(
+            line_of(
+                line,
+                content.currency,
+                content.language,
+                sign,
+                rates.get((line.tax_category, line.tax_rate_basis_points)),
+            )
+            for line in content.lines
+        ),
     )
 
 
@@ -154,19 +164,27 @@ def _breakdown(content: InvoiceContent, sign: int, profile: Profile) -> tuple[Va
 
 def _vat(group: Sequence[TaxContent], currency: str, sign: int) -> VatBreakdown:
     """Reason and code stand only where the category asks for them (BR-S-10, BR-Z-10)."""
-    category, rate = group[0].category, Decimal(group[0].rate_basis_points) / 100
+    category = group[0].category
     shown = VatBreakdown(
         taxable=amount(sign * sum(tax.taxable_minor for tax in group), currency),
         vat=amount(sign * sum(tax.tax_minor for tax in group), currency),
         category=category,
-        rate=None if category == "O" else rate,
+        rate=_rate(group[0]),
     )
     if category not in REASONS:
         return shown
     code, words = REASONS[category]
-    stated = _only(getattr(tax, "exemption_code", "") for tax in group)
+    stated = _only(tax.exemption_code for tax in group)
     reasons = dict.fromkeys(tax.reason for tax in group if tax.reason)
     return replace(shown, exemption_code=stated or code, exemption_reason="; ".join(reasons) or words)
+
+
+def _rate(tax: TaxContent) -> Decimal | None:
+    """In percent; of several taxes on one base their exact sum. What is not subject to VAT has none (BR-O-05)."""
+    if tax.category == "O":
+        return None
+    exact = sum(each.rate_ppm for each in tax.components)
+    return Decimal(exact) / 10_000 if tax.components else Decimal(tax.rate_basis_points) / 100
 
 
 def _evidence(content: InvoiceContent) -> list[SupportingDocument]:

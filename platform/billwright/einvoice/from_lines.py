@@ -3,10 +3,15 @@
 from decimal import Decimal
 from typing import Final
 
-from billwright.einvoice.model import Amount, Attribute, Item, Line, Period, Price
+from billwright.einvoice.model import AllowanceCharge, Amount, Attribute, Item, Line, Period, Price
 from billwright.issuing.content import LineContent
 from billwright.kernel.money import MINOR_UNIT_DIGITS
 
+_ADJUSTED: Final = {
+    "en": ("Written down", "Written up"),
+    "de": ("Abschlag", "Zuschlag"),
+    "fr": ("Remise", "Majoration"),
+}
 SLACK: Final = Decimal("0.02")
 """What PEPPOL-EN16931-R120 allows between a line's amount and its quantity times price."""
 _NAMES: Final = {
@@ -16,27 +21,46 @@ _NAMES: Final = {
 }
 
 
-def line_of(line: LineContent, currency: str, language: str, sign: int) -> Line:
-    """``sign``: -1 in a credit note, whose amounts are positive. What is negative then has a negative quantity (BR-27)."""
+def line_of(line: LineContent, currency: str, language: str, sign: int, rate: Decimal | None) -> Line:
+    """``sign``: -1 in a credit note, whose amounts are positive. What is negative then has a negative quantity (BR-27).
+
+    ``rate``: of the line's row of the breakdown, in percent; None where nothing is subject to VAT.
+    """
     quantity, unit_price = sign * line.quantity, line.unit_price
     if unit_price < 0:
         quantity, unit_price = -quantity, -unit_price
-    net = Decimal(sign * line.net_minor).scaleb(-MINOR_UNIT_DIGITS[currency])
+    digits = MINOR_UNIT_DIGITS[currency]
+    net = Decimal(sign * line.net_minor).scaleb(-digits)
+    standard = net if line.standard_minor is None else Decimal(sign * line.standard_minor).scaleb(-digits)
+    allowances, charges = _adjusted(standard - net, currency, language)
     return Line(
         id=str(line.position),
         quantity=quantity,
         unit=line.unit,
         net=Amount(amount=net, currency=currency),
         period=_period(line),
-        price=_price(unit_price, quantity, net, line.unit),
+        allowances=allowances,
+        charges=charges,
+        price=_price(unit_price, quantity, standard, line.unit),
         vat_category=line.tax_category,
-        vat_rate=None if line.tax_category == "O" else Decimal(line.tax_rate_basis_points) / 100,
+        vat_rate=rate,
         item=Item(name=line.description, attributes=_attributes(line, language)),
     )
 
 
+def _adjusted(
+    down: Decimal, currency: str, language: str
+) -> tuple[tuple[AllowanceCharge, ...], tuple[AllowanceCharge, ...]]:
+    """What a line was written down by as its allowance (BG-27), or written up by as its charge (BG-28)."""
+    if not down:
+        return (), ()
+    words = _ADJUSTED.get(language, _ADJUSTED["en"])
+    part = AllowanceCharge(amount=Amount(amount=abs(down), currency=currency), reason=words[down < 0])
+    return ((part,), ()) if down > 0 else ((), (part,))
+
+
 def _price(unit_price: Decimal, quantity: Decimal, net: Decimal, unit: str) -> Price:
-    """The price of one; where it does not multiply out to the net amount within ``SLACK`` (a share of a line, yen rounded to
+    """The price of one; where it does not multiply out to the amount within ``SLACK`` (a share of a line, yen rounded to
     whole ones), the price of the whole quantity."""
     if abs(unit_price * quantity - net) <= SLACK or not quantity:
         return Price(net=unit_price)
