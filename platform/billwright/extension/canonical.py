@@ -12,42 +12,67 @@ from typing import Annotated, ClassVar, Literal
 import msgspec
 from msgspec import Meta, Struct
 
+from billwright.extension.canonical_base import (
+    AMOUNT_MAX,
+    ZERO,
+    Canonical,
+    CountryCode,
+    CurrencyCode,
+    Email,
+    Language,
+    Name,
+    Ref,
+    Sha256,
+    Short,
+    Text,
+    within,
+)
+from billwright.extension.canonical_work import (
+    BillingSchedule,
+    Expense,
+    ProgressReport,
+    Rate,
+    RateCard,
+    TimeEntry,
+    UsageRecord,
+)
 from billwright.extension.einvoicing import CustomerEinvoice
-from billwright.extension.schedules import ProgressItem, ScheduleTerms
-from billwright.extension.terms_expenses import DISTANCE_MAX, ExpenseTerms
+from billwright.extension.terms_expenses import ExpenseTerms
 from billwright.extension.terms_grouping import BillingPolicy, BillTo, check_bill_to
 from billwright.extension.terms_holdback import HoldbackTerms
 from billwright.extension.terms_tax import CustomerTax
 from billwright.extension.terms_time import TimeTerms
 
-Ref = Annotated[str, Meta(min_length=1, max_length=200, description="The source's own key of the object")]
-Name = Annotated[str, Meta(min_length=1, max_length=300)]
-Text = Annotated[str, Meta(max_length=10_000)]
-Short = Annotated[str, Meta(max_length=300)]
-Email = Annotated[str, Meta(min_length=3, max_length=254, pattern=r"^[^@\s]+@[^@\s]+$")]
-CountryCode = Annotated[str, Meta(pattern=r"^[A-Z]{2}$", description="ISO 3166-1 alpha-2")]
-CurrencyCode = Annotated[str, Meta(pattern=r"^[A-Z0-9]{2,12}$", description="ISO 4217 code")]
-Language = Literal["en", "de", "fr"]
-Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]
-
-
-def _within(value: Decimal | None, field: str, low: Decimal, high: Decimal, *, above: bool = False) -> None:
-    """Refuse a number outside ``low..high`` (``above``: strictly above ``low``); msgspec has no bounds for decimals."""
-    if value is None:
-        return
-    if not value.is_finite() or value < low or value > high or (above and value == low):
-        kind = "above" if above else "at least"
-        raise ValueError(f"`{field}` must be {kind} {low} and at most {high}, not {value}")
-
-
-ZERO, AMOUNT_MAX = Decimal(0), Decimal(10) ** 12
-
-
-class Canonical(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
-    """Base: ``ref`` is the source's key; ``kind`` names the object in types such as ``billwright.milestone.v1``."""
-
-    kind: ClassVar[str]
-    ref: Ref
+__all__ = (
+    "AMOUNT_MAX",
+    "CANONICAL_TYPES",
+    "Acceptance",
+    "AcceptanceItem",
+    "Address",
+    "BillingSchedule",
+    "Canonical",
+    "ChangeOrder",
+    "Clause",
+    "Contact",
+    "Contract",
+    "Customer",
+    "Evidence",
+    "Expense",
+    "Milestone",
+    "Name",
+    "Order",
+    "Payment",
+    "ProgressReport",
+    "Project",
+    "PurchaseOrder",
+    "Rate",
+    "RateCard",
+    "Signal",
+    "SourceMessage",
+    "TermChange",
+    "TimeEntry",
+    "UsageRecord",
+)
 
 
 class Address(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -105,7 +130,7 @@ class PurchaseOrder(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     valid_until: date | None = None
 
     def __post_init__(self) -> None:
-        _within(self.value, "value", ZERO, AMOUNT_MAX)
+        within(self.value, "value", ZERO, AMOUNT_MAX)
 
 
 class Contract(Canonical, frozen=True, kw_only=True):
@@ -141,7 +166,7 @@ class Contract(Canonical, frozen=True, kw_only=True):
     bill_to: Annotated[tuple[BillTo, ...], Meta(max_length=20)] = ()
 
     def __post_init__(self) -> None:
-        _within(self.value, "value", ZERO, AMOUNT_MAX)
+        within(self.value, "value", ZERO, AMOUNT_MAX)
         check_bill_to(self.bill_to)
 
 
@@ -194,9 +219,9 @@ class Milestone(Canonical, frozen=True, kw_only=True):
     service_line: Annotated[str, Meta(max_length=100)] = ""
 
     def __post_init__(self) -> None:
-        _within(self.amount, "amount", ZERO, AMOUNT_MAX)
-        _within(self.percent, "percent", ZERO, Decimal(100))
-        _within(self.draw_down_percent, "draw_down_percent", ZERO, Decimal(100), above=True)
+        within(self.amount, "amount", ZERO, AMOUNT_MAX)
+        within(self.percent, "percent", ZERO, Decimal(100))
+        within(self.draw_down_percent, "draw_down_percent", ZERO, Decimal(100), above=True)
         if self.ref in self.depends_on:
             raise ValueError("`depends_on` must name other milestones, not this one")
 
@@ -225,7 +250,7 @@ class Acceptance(Canonical, frozen=True, kw_only=True):
     accepted_percent: Decimal | None = None
 
     def __post_init__(self) -> None:
-        _within(self.accepted_percent, "accepted_percent", ZERO, Decimal(100), above=True)
+        within(self.accepted_percent, "accepted_percent", ZERO, Decimal(100), above=True)
         if self.accepted_percent is not None and self.decision != "accepted":
             raise ValueError("`accepted_percent` belongs to the decision accepted; leave it out")
 
@@ -244,103 +269,6 @@ class Evidence(Canonical, frozen=True, kw_only=True):
     submitted_by: Short = ""
 
 
-class Rate(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Price of an hour, or of a day (``daily``), of a role, a person, a project or a kind of work, from a date on.
-
-    ``currency`` is the card's unless the rate has its own.
-    """
-
-    role: Short = ""
-    person_email: Email | None = None
-    hourly: Decimal | None = None
-    effective_from: date
-    daily: Decimal | None = None
-    work_kind: Annotated[str, Meta(max_length=100)] = ""
-    project: Ref | None = None
-    currency: CurrencyCode | None = None
-
-    def __post_init__(self) -> None:
-        _within(self.hourly, "hourly", ZERO, Decimal(1_000_000))
-        _within(self.daily, "daily", ZERO, Decimal(1_000_000))
-        if (self.hourly is None) == (self.daily is None):
-            raise ValueError("`hourly` or `daily` must be given, and not both")
-
-
-class RateCard(Canonical, frozen=True, kw_only=True):
-    """Prices per hour by role or person, from a day on."""
-
-    kind: ClassVar[str] = "rate_card"
-    contract: Ref
-    currency: CurrencyCode
-    rates: Annotated[tuple[Rate, ...], Meta(min_length=1, max_length=500)]
-
-
-class TimeEntry(Canonical, frozen=True, kw_only=True):
-    """Hours of one person on one day; only approved ones are billed.
-
-    ``work_kind`` is empty for regular work. Hours below zero take back some of the entry that ``corrects`` names.
-    """
-
-    kind: ClassVar[str] = "time_entry"
-    contract: Ref
-    project: Ref | None = None
-    person_name: Name
-    person_email: Email | None = None
-    role: Short = ""
-    worked_on: date
-    hours: Decimal
-    note: Text = ""
-    status: Literal["submitted", "approved", "rejected"] = "submitted"
-    approved_by: Short = ""
-    approved_at: datetime | None = None
-    change_order: Ref | None = None
-    work_kind: Annotated[str, Meta(max_length=100)] = ""
-    corrects: Ref | None = None
-
-    def __post_init__(self) -> None:
-        if self.corrects is None:
-            _within(self.hours, "hours", ZERO, Decimal(24), above=True)
-        elif self.corrects == self.ref:
-            raise ValueError("`corrects` must name another entry, not this one")
-        else:
-            _within(-self.hours, "hours taken back", ZERO, Decimal(24), above=True)
-
-
-class Expense(Canonical, frozen=True, kw_only=True):
-    """An amount spent for a customer; only approved ones are billed.
-
-    ``tax_amount`` is the supplier's tax within ``amount``. A ``distance`` is billed by the contract's mileage table, a
-    ``per_diem_country`` by its per diem table for ``day_fraction`` of a day; ``amount`` may be zero then.
-    """
-
-    kind: ClassVar[str] = "expense"
-    contract: Ref
-    project: Ref | None = None
-    person_name: Name
-    spent_on: date
-    category: Short = ""
-    description: Short = ""
-    amount: Decimal
-    currency: CurrencyCode
-    status: Literal["submitted", "approved", "rejected"] = "submitted"
-    approved_by: Short = ""
-    receipt_uri: Annotated[str, Meta(max_length=2_000)] = ""
-    tax_amount: Decimal | None = None
-    distance: Decimal | None = None
-    distance_unit: Literal["km", "mi"] = "km"
-    per_diem_country: CountryCode | None = None
-    day_fraction: Decimal = Decimal(1)
-
-    def __post_init__(self) -> None:
-        by_table = self.distance is not None or self.per_diem_country is not None
-        _within(self.amount, "amount", ZERO, AMOUNT_MAX, above=not by_table)
-        _within(self.tax_amount, "tax_amount", ZERO, max(self.amount, ZERO))
-        _within(self.distance, "distance", ZERO, DISTANCE_MAX, above=True)
-        _within(self.day_fraction, "day_fraction", ZERO, Decimal(1), above=True)
-        if self.distance is not None and self.per_diem_country is not None:
-            raise ValueError("`distance` and `per_diem_country` are two expenses; send each as its own")
-
-
 class Payment(Canonical, frozen=True, kw_only=True):
     """Money received. ``invoice_number`` as the payer wrote it; without a match the payment waits unallocated."""
 
@@ -354,7 +282,7 @@ class Payment(Canonical, frozen=True, kw_only=True):
     remittance: Text = ""
 
     def __post_init__(self) -> None:
-        _within(self.amount, "amount", ZERO, AMOUNT_MAX, above=True)
+        within(self.amount, "amount", ZERO, AMOUNT_MAX, above=True)
 
 
 class Signal(Canonical, frozen=True, kw_only=True):
@@ -366,52 +294,6 @@ class Signal(Canonical, frozen=True, kw_only=True):
     event: Name
     occurred_at: datetime
     text: Text = ""
-
-
-class BillingSchedule(Canonical, frozen=True, kw_only=True):
-    """What a contract bills by period, meter or progress: a retainer, a subscription, usage, or a schedule of values."""
-
-    kind: ClassVar[str] = "billing_schedule"
-    contract: Ref
-    number: Name
-    name: Short = ""
-    clause: Short = ""
-    service_line: Annotated[str, Meta(max_length=100)] = ""
-    change_order: Ref | None = None
-    terms: ScheduleTerms
-
-
-class UsageRecord(Canonical, frozen=True, kw_only=True):
-    """What a meter or a site report counted on a day; only approved records are billed. A negative quantity takes back."""
-
-    kind: ClassVar[str] = "usage_record"
-    contract: Ref
-    schedule: Ref
-    used_on: date
-    quantity: Decimal
-    note: Short = ""
-    status: Literal["submitted", "approved", "rejected"] = "approved"
-    approved_by: Short = ""
-
-    def __post_init__(self) -> None:
-        _within(self.quantity, "quantity", -AMOUNT_MAX, AMOUNT_MAX)
-
-
-class ProgressReport(Canonical, frozen=True, kw_only=True):
-    """How much of a schedule of values is done in all up to a day; only approved reports are billed."""
-
-    kind: ClassVar[str] = "progress_report"
-    contract: Ref
-    schedule: Ref
-    number: Short = ""
-    as_of: date
-    items: Annotated[tuple[ProgressItem, ...], Meta(min_length=1, max_length=1_000)]
-    status: Literal["submitted", "approved", "rejected"] = "submitted"
-    approved_by: Short = ""
-
-    def __post_init__(self) -> None:
-        if len({item.number for item in self.items}) != len(self.items):
-            raise ValueError("`items` must name each item once")
 
 
 CANONICAL_TYPES: dict[str, type[Canonical]] = {
