@@ -1,4 +1,4 @@
-"""Terms of a contract about time: how hours are rounded, what kinds of work cost, caps, whether a timesheet is annexed.
+"""Terms of a contract about time: how hours are rounded, what kinds of work cost, caps.
 
 Part of the canonical contract (``time_terms``) and of ``ContractView``. Hours and prices are decimals in major units.
 """
@@ -82,7 +82,6 @@ class TimeTerms(Part, frozen=True, kw_only=True):
     ``increment_minutes``: hours are rounded ``up`` or to the ``nearest`` whole increment, each entry by itself or all of one
     person, day and rate together (``per``). ``minimum_hours`` hold for each entry. A daily rate is billed in days of
     ``hours_per_day``, all hours of one person, day and rate together, rounded up or to the nearest ``day_step`` of a day.
-    ``timesheet``: every invoice with time of the contract has a timesheet as a document of its own.
     """
 
     increment_minutes: Annotated[int, Meta(ge=0, le=1440)] = 0
@@ -93,7 +92,6 @@ class TimeTerms(Part, frozen=True, kw_only=True):
     day_step: Decimal = Decimal("0.5")
     work_kinds: Annotated[tuple[WorkKind, ...], Meta(max_length=50)] = ()
     caps: Annotated[tuple[Cap, ...], Meta(max_length=50)] = ()
-    timesheet: bool = False
 
     def __post_init__(self) -> None:
         bounded(self.minimum_hours, "minimum_hours", ZERO, HOURS_A_DAY)
@@ -101,6 +99,11 @@ class TimeTerms(Part, frozen=True, kw_only=True):
         bounded(self.day_step, "day_step", ZERO, Decimal(1), above=True)
         _once([each.kind.strip().casefold() for each in self.work_kinds], "work_kinds")
         _once([each.name for each in self.caps], "caps")
+
+    @property
+    def rounds_days(self) -> bool:
+        """Whether hours of one person and day are rounded together, so that what is billed of them counts for the rest."""
+        return self.per == "day" and self.increment_minutes > 0
 
 
 def _once(names: list[str], field: str) -> None:

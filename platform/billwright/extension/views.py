@@ -206,8 +206,11 @@ class ContractView:
     @property
     def remembers(self) -> bool:
         """Whether what was billed matters for what is billed next: the core then fills ``billed`` and ``credited``."""
-        return bool(self.schedules) or any(
-            each.draw_down_percent is not None or each.several_decisions for each in self.milestones
+        return (
+            bool(self.schedules)
+            or any(each.draw_down_percent is not None or each.several_decisions for each in self.milestones)
+            or (self.time_terms is not None and self.time_terms.rounds_days)
+            or any(rate.unit == "DAY" for rate in self.rates)
         )
 
     @property
