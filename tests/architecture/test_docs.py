@@ -15,7 +15,11 @@ ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 README_LINES_MAX, DECISION_LINES_MAX = 100, 50
 HOOKS = [name for name, _ in inspect.getmembers(Hooks, inspect.isfunction) if not name.startswith("_")]
-GROUPS = {"propose_items": "billwright.triggers", "examine_draft": "billwright.rules"}
+GROUPS = {
+    "propose_items": "billwright.triggers",
+    "propose_settlements": "billwright.triggers",
+    "examine_draft": "billwright.rules",
+}
 LINK = re.compile(r"\]\((?!https?:|mailto:|#)([^)#\s]+)(?:#[^)]*)?\)")
 
 

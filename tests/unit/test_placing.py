@@ -53,6 +53,8 @@ def test_a_cut_off_day_puts_what_is_after_it_on_the_next_invoice() -> None:
 def test_what_settles_an_item_goes_with_it_where_each_stands_alone() -> None:
     drawn = key(grouping="each", transaction_key="drawdown:A:time:T1", follows="time:T1", kind="drawdown")
     assert drawn == key(grouping="each") != key(grouping="each", transaction_key="time:T2")
+    part = key(grouping="each", transaction_key="drawdown:A:time:T1:share:C1", follows="time:T1", kind="drawdown")
+    assert part == key(grouping="each", transaction_key="time:T1:share:C1")
 
 
 def test_contracts_without_a_policy_are_grouped_as_before() -> None:

@@ -8,6 +8,7 @@ from fractions import Fraction
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from billwright.billing.split import whole_of
 from billwright.extension.terms_grouping import BillingPolicy, read_billing_policy
 from billwright.kernel.money import MINOR_UNIT_DIGITS, round_half_up
 from billwright.tenancy.base import AnyRow
@@ -58,7 +59,8 @@ def _parts(row: AnyRow, entity_code: str, policy: BillingPolicy, ends: date | No
     }
     period = ""
     if "item" in policy.apart:
-        period = row.follows or row.transaction_key  # what settles an item goes with it
+        # What settles an item goes with it; parts of several customers are told apart by the customer.
+        period = row.follows or whole_of(row.transaction_key) or row.transaction_key
     elif policy.minimum_amount is None and row.service_to and ends:
         # Those that wait for a minimum go together, whichever period they are of.
         plain = policy.when in ("at_once", "month") and policy.cut_off_day is None

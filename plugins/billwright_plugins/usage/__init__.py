@@ -123,9 +123,10 @@ def _parts(
 def _figures(terms: UsageTerms, quantity: Fraction, minor: int, target: Target) -> Figures:
     """Quantity and price where all units have one price; else the amount in one piece."""
     charged = quantity - Fraction(terms.included)
-    if len(terms.tiers) > 1 or charged <= 0:
+    prices = [Fraction(tier.price) for tier in terms.tiers]
+    if len(prices) > 1 or charged <= 0:
         return lump(minor, target)
-    return figures(minor, target, charged, target.price(Fraction(terms.tiers[0].price)), terms.unit)
+    return figures(minor, target, charged, target.price(prices[0]), terms.unit)
 
 
 def cost(terms: UsageTerms, quantity: Fraction) -> Fraction:
