@@ -15,6 +15,7 @@ from billwright.billing.tables import InvoiceRow
 from billwright.canon.tables import LegalEntityRow
 from billwright.issuing.tables import NumberSeriesRow
 from billwright.kernel.ids import new_id
+from billwright.receivables.tables import JournalEntryRow
 from billwright.tenancy.transaction import Tx
 from billwright_tenants.blueprint import Accounts, Bank, DocumentType, LegalEntity, Series
 from billwright_tenants.errors import BlueprintConflictError
@@ -32,7 +33,7 @@ def apply_entities(tx: Tx, entities: Sequence[LegalEntity], changes: list[str]) 
 
     Raises:
         BlueprintInvalidError: a series that is new or changed could give a number that another one gives, too.
-        BlueprintConflictError: the pattern of a series that is in use would change.
+        BlueprintConflictError: the pattern of a series that is in use, or the currency of books in use, would change.
     """
     known = {row.code: row for row in tx.session.scalars(select(LegalEntityRow))}
     default = next((entity.code for entity in entities if entity.default), entities[0].code)
@@ -104,6 +105,8 @@ def _add(tx: Tx, wanted: dict[str, Any], changes: list[str]) -> UUID:
 
 def _change(tx: Tx, row: LegalEntityRow, wanted: dict[str, Any], changes: list[str]) -> UUID:
     changed = [name for name in COLUMNS if getattr(row, name) != wanted[name]]
+    if "currency" in changed:
+        _refuse_if_booked(tx, row)
     if changed:
         before = {name: getattr(row, name) for name in changed}
         after = {name: wanted[name] for name in changed}
@@ -116,6 +119,16 @@ def _change(tx: Tx, row: LegalEntityRow, wanted: dict[str, Any], changes: list[s
         )
         changes.append(f"legal entity {wanted['code']}: {', '.join(named)} changed")
     return row.id
+
+
+def _refuse_if_booked(tx: Tx, row: LegalEntityRow) -> None:
+    """The journal is valued in the currency: a change would add up values of two."""
+    query = select(JournalEntryRow.id).where(JournalEntryRow.legal_entity_id == row.id).limit(1)
+    if tx.session.scalars(query).one_or_none() is not None:
+        raise BlueprintConflictError(
+            f"{row.code} has booked in {row.currency} already; its currency stays. Add a legal entity for the other one.",
+            field="legal_entities.currency",
+        )
 
 
 def _differences(before: dict[str, Any], after: dict[str, Any]) -> list[str]:

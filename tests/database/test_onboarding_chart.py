@@ -1,6 +1,7 @@
 """The chart of accounts of a legal entity: kept as the blueprint says, refused where two roles share an account."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -14,7 +15,9 @@ from billwright.tenancy.database import Database
 from billwright.tenancy.transaction import Tenant, transaction
 from billwright_tenants.apply_entities import apply_entities
 from billwright_tenants.blueprint import Accounts, LegalEntity
+from billwright_tenants.errors import BlueprintConflictError
 from support.issued import rows
+from support.open_items import open_books
 
 
 def entity(accounts: dict[str, Any]) -> LegalEntity:
@@ -57,3 +60,20 @@ def test_a_chart_that_cannot_be_kept_is_refused(accounts: dict[str, Any], said: 
 
 def test_gains_and_losses_may_share_an_account(make_tenant: Callable[..., Tenant]) -> None:
     assert Accounts(exchange_gain="7", exchange_loss="7").exchange_loss == "7"
+
+
+def test_the_currency_of_books_in_use_stays(database: Database, tenant: Tenant, tmp_path: Path) -> None:
+    books = open_books(database, tenant, tmp_path)
+    wanted = msgspec.structs.replace(entity({}), code="NW", time_zone="Europe/Berlin")
+
+    def change(currency: str) -> None:
+        with transaction(database, tenant, SYSTEM) as tx:
+            apply_entities(tx, [msgspec.structs.replace(wanted, currency=currency)], [])
+
+    change("GBP")
+    change("EUR")
+    books.issue(books.customer(), 10_00)
+    with pytest.raises(BlueprintConflictError, match="has booked in EUR already"):
+        change("GBP")
+    change("EUR")
+    assert [row.currency for row in rows(database, tenant, LegalEntityRow)] == ["EUR"]

@@ -17,16 +17,11 @@ from billwright.tenancy.transaction import Tenant, Tx, transaction
 LOOKED_BACK: Final = timedelta(days=30)  # beyond it the last day before is found, too, for rates that may be old
 
 
-def read_rates(tx: Tx, source: str, days: Collection[date], *, months: bool = False) -> Rates:
-    """What is known of ``source`` for ``days`` and before them, at least the last known day. One statement.
-
-    ``months``: whole months of these days, and what came after, for averages.
-    """
+def read_rates(tx: Tx, source: str, days: Collection[date]) -> Rates:
+    """What is known of ``source`` for ``days`` and before them, at least the last known day. One statement."""
     if not days or not source:
         return Rates()
     first, last = min(days), max(days)
-    if months:
-        first, last = first.replace(day=1), last + timedelta(days=62)
     before = select(func.max(RateDayRow.on)).where(RateDayRow.source == source, RateDayRow.on <= first)
     start = func.least(func.coalesce(before.scalar_subquery(), first), first - LOOKED_BACK)
     query = select(RateDayRow.on, RateDayRow.per_euro).where(

@@ -6,10 +6,10 @@ Sources publish units of each currency for one euro. A rate between two others i
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal, localcontext
 from fractions import Fraction
-from typing import Any, Final, Self
+from typing import Any, Final
 
 from billwright.kernel.money import MINOR_UNIT_DIGITS, Money, round_half_up
 
@@ -54,17 +54,6 @@ class Rate:
             "on": self.on.isoformat(),
             "source": self.source,
         }
-
-    @classmethod
-    def read(cls, kept: Mapping[str, Any]) -> Self:
-        """The rate that ``kept`` wrote."""
-        return cls(
-            of=kept["of"],
-            into=kept["into"],
-            value=Fraction(kept["exact"]),
-            on=date.fromisoformat(kept["on"]),
-            source=kept["source"],
-        )
 
 
 def same(currency: str, on: date) -> Rate:
@@ -115,26 +104,6 @@ class Rates:
             if value is not None:
                 return Rate(of=of, into=into, value=value, on=day.on, source=day.source)
         return None
-
-    def average(self, of: str, into: str, month: date) -> Rate | None:
-        """The mean of the month's daily rates, dated with its last day; none until the month is over in what is known.
-
-        Source: the ECB's monthly averages are the plain mean of the daily reference rates.
-        """
-        first = month.replace(day=1)
-        following = (first + timedelta(days=32)).replace(day=1)
-        if of == into:
-            return same(of, following - timedelta(days=1))
-        if not self._dates or self._dates[-1] < following - timedelta(days=1):
-            return None
-        values = [
-            value for day in self._days if first <= day.on < following and (value := day.between(of, into)) is not None
-        ]
-        if not values:
-            return None
-        mean = sum(values, start=Fraction(0)) / len(values)
-        source = f"{self._days[-1].source}, mean of {len(values)} days"
-        return Rate(of=of, into=into, value=mean, on=following - timedelta(days=1), source=source)
 
 
 def spread(parts_minor: Sequence[int], rate: Rate, total_minor: int) -> list[int]:
