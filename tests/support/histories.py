@@ -84,16 +84,21 @@ def of_milestone(ref: str) -> Data:
 
 
 def customers() -> st.SearchStrategy[Fact]:
-    countries = st.sampled_from(["DE", "FR", "US"]).map(lambda code: {"city": "Town", "country": code})
+    # Mostly with a country: a draft to a customer without one waits until it comes.
+    countries = st.sampled_from(["DE", "FR", "US", "DE", "FR", "US", None]).map(
+        lambda code: {"city": "Town", "country": code}
+    )
+    given = {
+        "ref": st.sampled_from(CUSTOMERS),
+        "name": st.sampled_from(["Client SA", "Kunde GmbH"]),
+        "address": countries,
+    }
     maybe = {
         "po_required": st.booleans(),
         "tax_id": st.sampled_from(["", "FR40303265045"]),
         "payment_terms_days": st.integers(0, 60),
-        "address": countries,
     }
-    return fact(
-        "customer", {"ref": st.sampled_from(CUSTOMERS), "name": st.sampled_from(["Client SA", "Kunde GmbH"])}, maybe
-    )
+    return fact("customer", given, maybe)
 
 
 def contracts() -> st.SearchStrategy[Fact]:

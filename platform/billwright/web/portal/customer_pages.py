@@ -7,6 +7,7 @@ from litestar import Controller, Response, get
 from litestar.di import NamedDependency, Provide
 from litestar.params import FromPath
 
+from billwright.billing.tax.vat_ids import verdict
 from billwright.canon.tables import CustomerRow
 from billwright.kernel.ids import read
 from billwright.receivables.queries import read_ageing
@@ -108,10 +109,27 @@ def profile(customer: CustomerRow, configuration: TenantConfiguration) -> list[F
         Fact("Currency", customer.currency, "message")
         if customer.currency
         else Fact("Currency", "As each contract says", "derived"),
-        Fact("Tax", TAX.get(customer.tax_category, customer.tax_category), "message")
-        if customer.tax_category
-        else Fact("Tax", "By the countries of both sides and the tax number", "derived"),
+        _tax(customer),
     ]
+
+
+STATUS: Final = {"business": "a business", "public_body": "a public body", "private_person": "a private person"}
+
+
+def _tax(customer: CustomerRow) -> Fact:
+    """What its invoices bear, and what is wrong with its tax number. Pure."""
+    said = customer.tax or {}
+    if customer.tax_category:
+        why = said.get("exemption_reason") or said.get("exemption_code") or ""
+        category = TAX.get(customer.tax_category, customer.tax_category)
+        return Fact("Tax", f"{category}: {why}" if why else category, "message")
+    text = "By the countries of both sides and the tax number"
+    if said.get("status"):
+        text += f"; it is {STATUS[said['status']]}"
+    country = customer.address.get("country")
+    if country and verdict(customer.tax_id, country) == "wrong":
+        text += f"; the form or check digits of {customer.tax_id} are wrong"
+    return Fact("Tax", text, "derived")
 
 
 def _channel(customer: CustomerRow, configuration: TenantConfiguration, *, by_mail: bool) -> tuple[str, str]:
