@@ -7,6 +7,7 @@ from litestar import Controller
 from billwright.web.portal.approval_pages import ApprovalController
 from billwright.web.portal.brands import BrandController, TenantBrandController
 from billwright.web.portal.contract_pages import ContractController
+from billwright.web.portal.credit_pages import CreditController
 from billwright.web.portal.customer_pages import CustomerController
 from billwright.web.portal.exception_pages import ExceptionController
 from billwright.web.portal.home_pages import TodayController
@@ -38,6 +39,7 @@ CONTROLLERS: Final[tuple[type[Controller], ...]] = (
     ExceptionController,
     ApprovalController,
     InvoiceController,
+    CreditController,
     CustomerController,
     ContractController,
     WorkController,

@@ -18,6 +18,7 @@ from billwright.checks.waivers import may_be_waived
 from billwright.documents.page import InvoicePage, LineBlock, invoice_page
 from billwright.issuing.content import InvoiceContent
 from billwright.issuing.freeze import freeze
+from billwright.issuing.issue_credits import notes_of_drafts, replaced_of
 from billwright.kernel.actor import Actor
 from billwright.kernel.brand import Brand
 from billwright.tenancy.base import AnyRow
@@ -157,6 +158,7 @@ def _content(tx: Tx, head: AnyRow, rows: Sequence[AnyRow], configuration: Tenant
         return None
     # A price that stands on several rate cards comes with as many rows; it is printed once.
     once = {(row.InvoiceLineRow.id, row.item_id): row for row in rows}
+    note = notes_of_drafts(tx, [head]).get(head.InvoiceRow.id)
     return freeze(
         head.InvoiceRow,
         head.CustomerRow,
@@ -165,6 +167,8 @@ def _content(tx: Tx, head: AnyRow, rows: Sequence[AnyRow], configuration: Tenant
         evidence={proof.id: proof.title for row in rows for proof in _proofs(row)},
         documents=configuration.documents,
         today=_local(tx.now, head.LegalEntityRow.time_zone),
+        note=note,
+        replaces=replaced_of(tx, [head]).get(head.InvoiceRow.id),
     )
 
 

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import select
 
+from billwright.billing.credit_drafts import CREDIT_NOTE
 from billwright.billing.pages import GROUPS, invoice_counts, unbilled_sums
 from billwright.billing.tables import BillableItemRow, InvoiceRow
 from billwright.canon.tables import ContractRow, CustomerRow, LegalEntityRow, ProjectRow
@@ -50,6 +51,10 @@ def _document(row: Any) -> str:
     return DOCUMENTS.get(kind) or kind.replace("_", " ").capitalize()
 
 
+def _draft(row: Any) -> str:
+    return "Draft credit note" if row.InvoiceRow.document_type == CREDIT_NOTE else "Draft"
+
+
 INVOICES: Final = Listing(
     name="invoices",
     room="invoices",
@@ -66,7 +71,7 @@ INVOICES: Final = Listing(
     columns=(
         Column(
             key="number", label="Invoice", fixed=True, wide=False, sort=Sort(InvoiceRow.number, str),
-            value=lambda row: row.InvoiceRow.number or "Draft",
+            value=lambda row: row.InvoiceRow.number or _draft(row),
         ),
         Column(key="project", label="Project", within=True, value=lambda row: row.project),
         Column(key="customer", label="Customer", under=True, value=lambda row: row.customer),
