@@ -139,5 +139,5 @@ def test_statements_do_not_grow_with_contracts(database: Database, make_tenant) 
                 views = contract_views(tx, wanted)
             assert len(views) == size
             counts.append(len(statements))
-    assert counts[0] == counts[1] == 11
+    assert counts[0] == counts[1] == 12
     assert views[next(iter(wanted))].settlement["ETH"] == (Decimal("2000.5"), "EUR", "Bank")

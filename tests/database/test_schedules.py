@@ -1,6 +1,6 @@
 """Subscriptions, retainers, usage and progress through the real jobs: from a message to issued invoices, period by period."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import select
@@ -8,6 +8,7 @@ from sqlalchemy import select
 from billwright.billing.tables import ContributorRow
 from billwright.kernel.actor import SYSTEM
 from billwright.tenancy.transaction import transaction
+from support.crediting import an_invoice, credit, with_series
 from support.pipeline import Firm, person
 
 SEATS = {"model": "subscription", "starts_on": "2026-02-15", "price": "20.00", "quantity": "28"}
@@ -143,3 +144,21 @@ def test_usage_is_billed_after_its_period_and_late_records_by_their_difference(f
     assert [invoice.net_minor for invoice in firm.invoices()] == [100_00, 50_00]
     (unknown,) = [item for key, item in firm.items().items() if key.endswith(":unknown")]
     assert unknown.state == "cancelled"
+
+
+def test_a_credited_milestone_that_is_accepted_again_is_billed_as_its_second_occurrence(firm: Firm) -> None:
+    invoice = an_invoice(with_series(firm))
+    credit(firm, invoice)
+    firm.clock.moment += timedelta(hours=1)
+    firm.accept(decision="reopened")
+    first = firm.item()
+    assert (first.state, set(first.reasons)) == ("waiting", {"reopened", "released_by_credit"})
+
+    firm.clock.moment += timedelta(hours=1)
+    firm.accept()
+
+    states = {key.rpartition(":")[2]: (item.state, item.reasons) for key, item in firm.items().items()}
+    assert states == {"1": ("waiting", ["accepted_anew"]), "2": ("billed", [])}
+    assert firm.invoices()[-1].net_minor == 10_000_00
+    firm.milestone(name="Design and review")
+    assert len(firm.items()) == 2

@@ -70,6 +70,10 @@ def test_a_credited_milestone_that_is_accepted_again_is_another_occurrence() -> 
     assert found(credited) == {"1": (False, 1000_00), "2": (True, 1000_00)}
     assert [each.reasons for each in propose_items(credited)] == [("accepted_anew",), ()]
 
+    reopened = replace(contract(accepted(1), a_decision("reopened", day(5))), credited=credited.credited)
+    assert [each.reasons for each in propose_items(reopened)] == [("reopened", "released_by_credit")]
+    assert reopened.remembers
+
     twice = replace(credited, credited=credited.credited | {"milestone:c1:m1:2"})
     assert list(found(twice)) == ["1", "2"]
 

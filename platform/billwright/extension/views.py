@@ -73,9 +73,10 @@ class MilestoneView:
 
     @property
     def several_decisions(self) -> bool:
-        """Whether it was accepted more than once, or in part: it may then be billed in several items."""
+        """Whether it was accepted in part, or decided about more than once: it may then be billed in several items."""
         accepted = [each for each in self.decisions if each.decision == "accepted"]
-        return len(accepted) > 1 or any(each.accepted_percent is not None for each in accepted)
+        in_part = any(each.accepted_percent is not None for each in accepted)
+        return in_part or (bool(accepted) and len(self.decisions) > 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -292,6 +293,8 @@ class LineView:
     change_order_signed: bool | None
     evidence_count: int
     subject_id: str
+    notes: tuple[str, ...] = ()
+    """What is worth knowing about its item (``docs/reasons.md``)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

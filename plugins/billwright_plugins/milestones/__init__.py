@@ -43,6 +43,7 @@ REASONS: Final = (
     "not_yet_due",
     "waits_for_others",
     "accepted_anew",
+    "released_by_credit",
     "advance_left_over",
     *AMOUNT_REASONS,
 )
@@ -83,6 +84,8 @@ def _items(contract: ContractView, occurrence: Occurrence, *, mismatch: bool) ->
     whole = _proposal(contract, milestone, earned, key, mismatch=mismatch)
     if occurrence.accepted_anew:
         return [replace(whole, ready=False, reasons=("accepted_anew",))]
+    if occurrence.taken_up:
+        return [replace(whole, ready=False, reasons=("reopened", "released_by_credit"))]
     in_parts = any(is_partial(each) for each in milestone.decisions) or any(
         each.startswith(f"{key}:") for each in contract.billed
     )

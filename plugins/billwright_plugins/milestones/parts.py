@@ -21,6 +21,8 @@ class Occurrence:
     milestone: MilestoneView
     accepted_anew: bool = False
     """It was credited, and a later occurrence is billed in its place."""
+    taken_up: bool = False
+    """It was credited, and the customer took it up again and has not accepted it since."""
 
 
 def is_partial(decision: DecisionView) -> bool:
@@ -32,25 +34,24 @@ def occurrences(contract: ContractView, milestone: MilestoneView) -> Iterator[Oc
     number, rest = 1, milestone
     while True:
         key = f"milestone:{contract.id}:{milestone.id}:{number}"
-        later = _taken_up_again(contract, rest) if key in contract.credited else None
-        yield Occurrence(number=number, milestone=rest, accepted_anew=later is not None)
-        if later is None:
+        since = _since_taken_up(contract, rest) if key in contract.credited else []
+        anew = any(each.decision == "accepted" for each in since)
+        yield Occurrence(number=number, milestone=rest, accepted_anew=anew, taken_up=bool(since) and not anew)
+        if not anew:
             return
-        number, rest = number + 1, later
+        number, rest = number + 1, replace(rest, decisions=tuple(since))
 
 
-def _taken_up_again(contract: ContractView, milestone: MilestoneView) -> MilestoneView | None:
-    """The milestone with the decisions since it was taken up again after it was earned, if it was accepted since."""
+def _since_taken_up(contract: ContractView, milestone: MilestoneView) -> list[DecisionView]:
+    """The decisions since it was taken up again after it was earned."""
     earned = earning(contract, milestone)
     if earned.decision is None or earned.moment is None:
-        return None
+        return []
     history = in_their_order(milestone.decisions)
     after = history[history.index(earned.decision) + 1 :]
     while after and after[0].decision == "accepted":
         after = after[1:]
-    if not any(each.decision == "accepted" for each in after):
-        return None
-    return replace(milestone, decisions=tuple(after))
+    return after
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
