@@ -114,7 +114,7 @@ class EntryOut(Struct, frozen=True):
             show("jrn", entry.id),
             booked.entity,
             entry.kind,
-            show(SUBJECTS.get(entry.kind, "inv"), entry.subject_id),
+            _subject(booked),
             entry.booked_on,
             entry.made_at,
             entry.base_currency,
@@ -123,7 +123,17 @@ class EntryOut(Struct, frozen=True):
         )
 
 
-SUBJECTS: Final = {"payment": "pay", "application": "pay", "transfer": "pay", "write_off": "wof"}
+SUBJECTS: Final = {"payment": "pay", "transfer": "pay", "write_off": "wof"}
+
+
+def _subject(booked: ledger.Booked) -> str:
+    """What was paid is applied from deposits, what was credited from the credit note's receivable; a refund has no address."""
+    entry = booked.entry
+    if entry.kind == "refund":
+        return str(entry.subject_id)
+    if entry.kind == "application" and any(line.role == "deposits" for line in booked.lines):
+        return show("pay", entry.subject_id)
+    return show(SUBJECTS.get(entry.kind, "inv"), entry.subject_id)
 
 
 class TrialBalanceController(Controller):
