@@ -11,6 +11,7 @@ from billwright.audit.tables import AuditEntryRow
 from billwright.billing.evaluate import evaluate_contracts
 from billwright.billing.events import CapReached
 from billwright.billing.tables import AllocationRow, CapNoticeRow, InvoiceLineRow
+from billwright.checks.tables import FindingRow
 from billwright.documents.queries import frozen_invoice
 from billwright.kernel.actor import SYSTEM
 from billwright.kernel.events import Subscriptions
@@ -114,7 +115,9 @@ def test_each_threshold_is_told_once(firm: Firm) -> None:
             evaluate_contracts(tx, [contract_id])
     with transaction(firm.database, firm.tenant, SYSTEM) as tx:
         notices = [(row.percent, row.limit_minor) for row in tx.session.scalars(select(CapNoticeRow))]
-        audited = tx.session.scalars(select(AuditEntryRow.subject_id).where(AuditEntryRow.action == "cap.reached")).all()
+        audited = tx.session.scalars(
+            select(AuditEntryRow.subject_id).where(AuditEntryRow.action == "cap.reached")
+        ).all()
 
     assert sorted(notices) == [(80, 1500_00), (100, 1500_00)]
     assert len(audited) == len(notices)
@@ -147,3 +150,15 @@ def test_two_workers_at_once_never_bill_more_than_the_cap(firm: Firm, seed: int)
     assert sum(row.amount_minor or 0 for row in items) == 1500_00
     worked = sum(row.amount_minor or 0 if row.standard_minor is None else row.standard_minor for row in items)
     assert worked == sum(int(row.quantity * 120_00) for row in items)
+
+
+def test_work_over_a_soft_cap_is_billed_and_the_draft_says_so(firm: Firm) -> None:
+    agree(firm, caps=[{**CAP, "when_reached": "warn"}], grouping="monthly")
+    firm.store([firm.event("time_entry", an_entry(day, "8")) for day in (2, 3)])
+    firm.drain()
+
+    assert firm.invoice().net_minor == 1920_00
+    with transaction(firm.database, firm.tenant, SYSTEM) as tx:
+        findings = tx.session.scalars(select(FindingRow)).all()
+    assert [(each.code, each.severity) for each in findings] == [("over_soft_cap", "warning")]
+    assert "960.00 EUR of work on contract K1" in findings[0].message

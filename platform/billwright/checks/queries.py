@@ -112,6 +112,7 @@ def _lines(
             BillableItemRow.contract_id,
             BillableItemRow.evidence_ids,
             BillableItemRow.reasons,
+            BillableItemRow.notes,
             ContractRow.number.label("contract_number"),
             ContractRow.acceptance_required.label("contract_acceptance"),
             MilestoneRow.number.label("milestone_number"),
@@ -173,6 +174,7 @@ def _line_view(row: AnyRow) -> LineView:
         change_order_signed=(row.signed_at is not None) if row.order_id else None,
         evidence_count=len(row.evidence_ids),
         subject_id=str(row.subject_id),
+        notes=tuple(row.notes),
     )
 
 

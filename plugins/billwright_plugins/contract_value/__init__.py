@@ -1,7 +1,8 @@
 """Rule ``contract_value``: no more is billed on a contract than it is worth.
 
 In: a draft with the totals of its contracts. Does: adds the draft to what is billed already. Out: a blocking finding when
-the sum exceeds the contract's value and tolerance; a warning when the currencies differ and nothing can be compared.
+the sum exceeds the contract's value and tolerance; a warning when the currencies differ and nothing can be compared, and
+when work over a soft cap is billed.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,7 +14,7 @@ import msgspec
 from msgspec import Meta
 
 from billwright.extension.hookspecs import hookimpl
-from billwright.extension.views import ContractTotals, DraftView, Finding
+from billwright.extension.views import ContractTotals, DraftView, Finding, LineView
 from billwright.kernel.money import Money
 from billwright_plugins.amounts import billed_here
 
@@ -37,10 +38,32 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
 @hookimpl
 def examine_draft(draft: DraftView, settings: Mapping[str, Any]) -> Sequence[Finding]:
-    """At most one finding per contract."""
+    """At most one finding per contract about its value, and one about its soft caps."""
     chosen = msgspec.convert(settings, Settings)
     found = [_examine(totals, here, chosen.tolerance_percent) for totals, here in billed_here(draft)]
-    return [finding for finding in found if finding is not None]
+    return [*(finding for finding in found if finding is not None), *_over_soft_caps(draft)]
+
+
+def _over_soft_caps(draft: DraftView) -> list[Finding]:
+    """A warning per contract of which this draft bills work over a cap that only warns."""
+    over: dict[str, list[LineView]] = {}
+    for line in draft.lines:
+        if "over_soft_cap" in line.notes:
+            over.setdefault(line.contract_number, []).append(line)
+    return [_over_soft_cap(number, lines) for number, lines in over.items()]
+
+
+def _over_soft_cap(number: str, lines: Sequence[LineView]) -> Finding:
+    billed = sum((line.net for line in lines[1:]), start=lines[0].net)
+    return Finding(
+        code="over_soft_cap",
+        severity="warning",
+        subject="draft",
+        message=f"This draft bills {billed} of work on contract {number} that came when a cap of it was reached.",
+        remedy="Ask the customer whether the overrun is agreed, or have a change order signed that raises the cap.",
+        owner_role="contract_administrator",
+        evidence={"contract": number, "billed": str(billed), "items": len(lines)},
+    )
 
 
 def _examine(totals: ContractTotals, here: Money, tolerance_percent: Decimal) -> Finding | None:
