@@ -57,6 +57,10 @@ def test_nothing_is_drawn_before_the_advance_is_earned_or_from_what_waits() -> N
     assert settled(contract(waiting)) == []
 
 
+def test_an_advance_that_was_credited_is_drawn_no_more() -> None:
+    assert settled(contract(accepted(1, "500"), credited=frozenset({"milestone:c1:adv:1"}))) == []
+
+
 def test_what_was_billed_before_keeps_its_settlement_and_what_had_none_gets_none() -> None:
     view = contract(accepted(1, "500"), accepted(2, "300"), accepted(3, "200"))
     billed = {

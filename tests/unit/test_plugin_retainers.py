@@ -63,6 +63,12 @@ def test_prepaid_hours_are_drawn_and_what_is_above_is_billed() -> None:
     assert drawn[0].follows == "time:t01"
 
 
+def test_what_was_credited_of_a_retainer_covers_nothing() -> None:
+    work = time(1, date(2026, 1, 5), "16")
+    for terms, key in ((PREPAID, "2026-01"), (FUND, "1")):
+        assert settled(contract(terms, date(2026, 1, 31), credited=frozenset({f"retainer:c1:s1:{key}"})), work) == []
+
+
 def test_what_is_left_rolls_over_within_its_limit_until_it_expires() -> None:
     rolling = PREPAID | {"rollover_periods": 1, "rollover_max": "6"}
     march = contract(rolling, date(2026, 3, 31))

@@ -86,6 +86,7 @@ def _paid(contract: ContractView, advance: MilestoneView, items: Sequence[ItemPr
         contract.billed[each.transaction_key].amount if each.transaction_key in contract.billed else each.amount
         for each in items
         if each.transaction_key.startswith(f"milestone:{contract.id}:{advance.id}:") and each.ready
+        if each.transaction_key not in contract.credited
     ]
     amounts = [part for part in parts if part is not None]
     if not amounts or len({amount.currency for amount in amounts}) > 1:

@@ -122,7 +122,7 @@ def _granted(
     """Hours or minor units of a period, once it may be billed: a period that was cut short grants its share."""
     key = f"retainer:{contract.id}:{schedule.id}:{period.key}"
     paid = next((each for each in items if each.transaction_key == key and each.ready), None)
-    if paid is None or paid.amount is None:
+    if paid is None or paid.amount is None or key in contract.credited:
         return Fraction(0)
     if terms.hours is None:
         billed = contract.billed.get(key)
@@ -154,7 +154,7 @@ def _by_fund(
     """A fund that work draws on; it is filled up again when it falls below the level, once the last filling was billed."""
     base = f"retainer:{contract.id}:{schedule.id}:"
     deposit = next((each for each in items if each.transaction_key == f"{base}1" and each.ready), None)
-    if deposit is None or deposit.amount is None:
+    if deposit is None or deposit.amount is None or f"{base}1" in contract.credited:
         return
     fund = contract.billed[f"{base}1"].amount.minor if f"{base}1" in contract.billed else deposit.amount.minor
     number = 2
