@@ -42,6 +42,9 @@ ROUTES = {
     "/v1/jobs/{job_id}": {"get": "getJob"},
     "/v1/jobs/{job_id}/retry": {"post": "retryJob"},
     "/v1/mailbox": {"get": "listMailbox"},
+    "/v1/journal-entries": {"get": "listJournalEntries"},
+    "/v1/journal-exports": {"get": "listJournalExports", "post": "exportJournal"},
+    "/v1/journal-exports/{export_id}/file": {"get": "getJournalExportFile"},
     "/v1/me": {"get": "whoAmI"},
     "/v1/messages": {"get": "listMessages", "post": "storeMessages"},
     "/v1/messages/replay": {"post": "replayMessages"},
@@ -66,11 +69,15 @@ ROUTES = {
     "/v1/projects/{project_id}": {"get": "getProject"},
     "/v1/receivables": {"get": "listReceivables"},
     "/v1/receivables/{receivable_id}": {"get": "showReceivable"},
+    "/v1/receivables/{receivable_id}/write-offs": {"post": "askWriteOff"},
+    "/v1/write-offs": {"get": "listWriteOffs"},
+    "/v1/write-offs/{write_off_id}/decision": {"post": "decideWriteOff"},
     "/v1/reminders": {"get": "listReminders", "post": "sendReminder"},
     "/v1/reports/first-passes": {"get": "showFirstPasses"},
     "/v1/reports/payments": {"get": "showPaymentSpeed"},
     "/v1/reports/stages": {"get": "showStages"},
     "/v1/reports/standing": {"get": "showStanding"},
+    "/v1/reports/trial-balance": {"get": "showTrialBalance"},
     "/v1/reports/unbilled": {"get": "showUnbilled"},
     "/v1/time-entries": {"get": "listTimeEntries"},
     "/v1/time-entries/{entry_id}": {"get": "getTimeEntry"},
@@ -128,11 +135,11 @@ def success(operation: Any) -> Any:
 
 
 def answers_something(operation: Any) -> bool:
-    """Every answer when all is well is nothing (204), a PDF, or JSON with a schema of its own."""
+    """Every answer when all is well is nothing (204), a file, or JSON with a schema of its own."""
     good = {status: each for status, each in operation["responses"].items() if status.startswith("2")}
     return bool(good) and all(
         (status == "204" and "content" not in each)
-        or "application/pdf" in each["content"]
+        or {"application/pdf", "application/xml", "text/csv"} & each["content"].keys()
         or "$ref" in str(each["content"]["application/json"]["schema"])
         for status, each in good.items()
     )

@@ -101,6 +101,7 @@ class JournalExportController(Controller):
         "/{export_id:str}/file",
         operation_id="getJournalExportFile",
         summary="Get an export's file",
+        media_type="text/csv",
         responses=refusals(404, 409),
         sync_to_thread=True,
     )
