@@ -11,6 +11,7 @@ from sqlalchemy import bindparam, update
 
 from billwright.audit.record import entry_values, record_many
 from billwright.billing.holdback import is_withheld
+from billwright.billing.placing import BELOW_MINIMUM
 from billwright.billing.split import whole_of
 from billwright.billing.tables import BillableItemRow
 from billwright.extension.views import ContractView, ItemProposal
@@ -27,6 +28,7 @@ BEYOND: Final = "billed_beyond_worth"
 # What billing itself has to say about an item, besides the triggers. ``extension/reasons.py`` has the words.
 REASONS: Final = (
     "legal_entity_unknown", "billed_on_another_contract", "withdrawn", "trigger_failed", "released_by_credit", BEYOND,
+    BELOW_MINIMUM, "holdback_not_due",
 )  # fmt: skip
 NOTES: Final = ("changed_after_billing", "withdrawn_after_billing")
 AUDITED: Final = frozenset({"state", "reasons", "notes", "amount_minor", "currency", "standard_minor", "adjusted_by"})

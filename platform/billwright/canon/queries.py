@@ -35,7 +35,7 @@ def contract_views(tx: Tx, contract_ids: Iterable[UUID]) -> dict[UUID, ContractV
     """Each contract with all facts that may make something billable, as of ``tx.now``; identifiers as ``str(UUID)``.
 
     A contract that facts name but that never arrived is there too, with ``known=False``; an identifier that nothing ever
-    named is left out. Thirteen statements at most, whatever the number of contracts.
+    named is left out. Thirteen statements at most (twelve where no bill is shared), whatever the number of contracts.
     """
     wanted = sorted(set(contract_ids))
     if not wanted:

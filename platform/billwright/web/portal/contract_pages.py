@@ -7,6 +7,7 @@ from litestar.di import NamedDependency, Provide
 from litestar.params import FromPath
 
 from billwright.kernel.ids import read
+from billwright.receivables.retained import list_holdbacks
 from billwright.web.portal import queries_contracts as queries
 from billwright.web.portal.contract_view import contract_page
 from billwright.web.portal.listing_contracts import BILLING, CONTRACTS
@@ -34,6 +35,7 @@ class ContractController(Controller):
             work = queries.work_sums(tx, identifier)
             standing = queries.standing_of(tx, identifier)
             invoices = queries.invoices_on(tx, identifier) if visit.may("invoice:read") else []
+            holdbacks = list_holdbacks(tx, contract_id=identifier) if visit.may("receivable:read") else []
         page = contract_page(facts, items, work)
         return visit.page(
             "contract.html",
@@ -43,6 +45,7 @@ class ContractController(Controller):
             head=facts.head,
             standing=standing,
             invoices=invoices,
+            holdbacks=holdbacks,
             billing=BILLING,
             mend_of=partial(mend_of, on_contract=True),
         )

@@ -11,6 +11,7 @@ from billwright.billing.tax.vat_ids import verdict
 from billwright.canon.tables import CustomerRow
 from billwright.kernel.ids import read
 from billwright.receivables.queries import read_ageing
+from billwright.receivables.retained import list_holdbacks
 from billwright.tenancy.configuration import TenantConfiguration, read_configuration
 from billwright.web.portal import queries_customers as queries
 from billwright.web.portal.listing_customers import CUSTOMERS, LANGUAGES
@@ -65,6 +66,7 @@ class CustomerController(Controller):
             facts = profile(head.CustomerRow, read_configuration(tx))
             items = queries.open_items(tx, identifier) if money else []
             ageing = read_ageing(tx, customer_id=identifier) if money else []
+            holdbacks = list_holdbacks(tx, customer_id=identifier) if money else []
             payments = queries.payments_of(tx, identifier) if money else []
             reminders = queries.reminders_of(tx, identifier) if money else []
             disputes = queries.disputes_of(tx, identifier) if money else []
@@ -79,6 +81,7 @@ class CustomerController(Controller):
             facts=facts,
             items=items,
             ageing=ageing,
+            holdbacks=holdbacks,
             buckets=BUCKETS,
             payments=payments,
             reminders=reminders,
