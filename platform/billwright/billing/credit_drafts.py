@@ -31,6 +31,8 @@ from billwright.tenancy.transaction import Tx
 
 CREDIT_NOTE: Final = "credit_note"
 Outcome = Literal["release", "rebill", "write_off"]
+OPEN_MINOR: Final = BillableItemRow.amount_minor - BillableItemRow.kept_minor - BillableItemRow.written_off_minor
+"""What of an item is still to be billed, as SQL: the whole, but for those that earlier invoices keep in part."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import BigInteger, ColumnElement, cast, func, select
 
+from billwright.billing.credit_drafts import OPEN_MINOR
 from billwright.billing.tables import BillableItemRow, InvoiceRow
 from billwright.tenancy.base import AnyRow
 from billwright.tenancy.transaction import Tx
@@ -38,7 +39,7 @@ def invoice_counts(tx: Tx, *, customer_id: UUID | None = None) -> list[tuple[str
 def unbilled_sums(tx: Tx) -> list[AnyRow]:
     """Per first reason and currency: ``reason`` (null: ready), ``currency``, ``items``, ``minor``; largest first; one query."""
     reason = BillableItemRow.reasons[1].label("reason")
-    minor = cast(func.coalesce(func.sum(BillableItemRow.amount_minor), 0), BigInteger).label("minor")
+    minor = cast(func.coalesce(func.sum(OPEN_MINOR), 0), BigInteger).label("minor")
     query = (
         select(reason, BillableItemRow.currency, func.count().label("items"), minor)
         .where(BillableItemRow.state.in_(("waiting", "ready")))

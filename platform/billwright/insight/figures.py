@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Date, DateTime, ScalarSelect, Select, Text, Uuid, bindparam, cast, func, select
 
+from billwright.billing.credit_drafts import OPEN_MINOR
 from billwright.billing.tables import BillableItemRow, InvoiceEventRow, InvoiceRow
 from billwright.canon.local_day import today_at
 from billwright.canon.tables import LegalEntityRow
@@ -240,7 +241,7 @@ def _received() -> ScalarSelect[Any]:
 def _unbilled() -> ScalarSelect[Any]:
     approved = BillableItemRow.state.in_(("ready", "drafted")) & BillableItemRow.amount_minor.is_not(None)
     grouped = (
-        select(BillableItemRow.currency, total(BillableItemRow.amount_minor).label("minor"))
+        select(BillableItemRow.currency, total(OPEN_MINOR).label("minor"))
         .where(approved)
         .group_by(BillableItemRow.currency)
     )

@@ -15,8 +15,8 @@ from sqlalchemy import TextClause
 
 from billwright.documents.store import FileStore
 from billwright.insight import queries
-from billwright.insight import queries_billed as billed
 from billwright.insight.agreement import einvoices_elsewhere
+from billwright.insight.billed import queries as billed
 from billwright.insight.invariants_approvals import (
     approved_own_work,
     issued_past_findings,
@@ -123,7 +123,9 @@ INVARIANTS: Final = (
                 "inv",
                 "Line {position} bills {quantity} for {amount_minor}; credited are {credited_quantity} for {credited_minor}.",
             ),
-            Probe(billed.CREDITED_TAX, "inv", "Is credited in full with {tax_minor} tax; credited are {credited_minor}."),
+            Probe(
+                billed.CREDITED_TAX, "inv", "Is credited in full with {tax_minor} tax; credited are {credited_minor}."
+            ),
         ),
     ),
     Invariant(
@@ -223,7 +225,11 @@ INVARIANTS: Final = (
         "holdback",
         "Holdback withheld = holdback released + holdback outstanding.",
         (
-            Probe(queries.HOLDBACK, "ctr", "Holdback {what}: the balance says {said_minor}, what it rests on {found_minor}."),
+            Probe(
+                queries.HOLDBACK,
+                "ctr",
+                "Holdback {what}: the balance says {said_minor}, what it rests on {found_minor}.",
+            ),
             Probe(queries.HOLDBACK_ITEMS, "bil", "{invoice} bills it as holdback, and no ledger has it."),
         ),
     ),

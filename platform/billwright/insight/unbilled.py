@@ -6,6 +6,7 @@ from typing import Final
 
 from sqlalchemy import func, select
 
+from billwright.billing.credit_drafts import OPEN_MINOR
 from billwright.billing.tables import BillableItemRow
 from billwright.insight.sums import total
 from billwright.tenancy.transaction import Tx
@@ -32,7 +33,7 @@ class Unbilled:
 def read_unbilled(tx: Tx) -> list[Unbilled]:
     """By currency, the largest sum first. One statement."""
     reason = func.coalesce(BillableItemRow.reasons[1], "").label("reason")
-    minor = total(BillableItemRow.amount_minor).label("minor")
+    minor = total(OPEN_MINOR).label("minor")
     query = (
         select(
             BillableItemRow.state,

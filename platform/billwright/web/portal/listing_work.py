@@ -7,6 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import BigInteger, and_, cast, func, select
 
+from billwright.billing.credit_drafts import OPEN_MINOR
 from billwright.billing.tables import BillableItemRow, InvoiceLineRow, InvoiceRow
 from billwright.canon.tables import (
     AcceptanceRow,
@@ -94,7 +95,7 @@ def sums_of(listing: Listing) -> "Callable[[Visit, Tx], Mapping[str, Any]]":
             asked = with_filter(asked_of(listing, dict(visit.request.query_params)), "billing", "")
         except InputInvalidError:  # the page says which filter is wrong
             return {"sums": []}
-        minor = cast(func.coalesce(func.sum(BillableItemRow.amount_minor), 0), BigInteger).label("minor")
+        minor = cast(func.coalesce(func.sum(OPEN_MINOR), 0), BigInteger).label("minor")
         columns = (BillableItemRow.state.label("billing"), BillableItemRow.currency)
         query = filtered(tx, listing, asked).with_only_columns(*columns, func.count().label("items"), minor)
         grouped = query.where(BillableItemRow.id.is_not(None)).group_by(*columns).order_by(*columns)

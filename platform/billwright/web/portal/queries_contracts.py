@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy import BigInteger, ColumnElement, ScalarSelect, cast, func, literal, select, union, union_all
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 
+from billwright.billing.credit_drafts import OPEN_MINOR
 from billwright.billing.tables import BillableItemRow, InvoiceLineRow, InvoiceRow
 from billwright.canon.contract_view import Facts, build_view
 from billwright.canon.queries import zone_of_contract
@@ -129,7 +130,7 @@ def standing_now() -> ScalarSelect[Any]:
     Net of tax. A thing counts once: an item in a draft or invoice by its line only. JSON, because a list has one row per
     contract, in one statement for any number of rows and currencies.
     """
-    line, item, amount = InvoiceLineRow, BillableItemRow, BillableItemRow.amount_minor
+    line, item, amount = InvoiceLineRow, BillableItemRow, OPEN_MINOR
     lines = (
         select(
             InvoiceRow.currency,
@@ -310,7 +311,7 @@ def milestone_items(tx: Tx, contract_id: UUID) -> dict[UUID, list[AnyRow]]:
 def work_sums(tx: Tx, contract_id: UUID) -> list[AnyRow]:
     """Time and expenses by kind, state, first reason and currency: ``items``, ``minor``."""
     reason = BillableItemRow.reasons[1].label("reason")
-    minor = cast(func.coalesce(func.sum(BillableItemRow.amount_minor), 0), BigInteger).label("minor")
+    minor = cast(func.coalesce(func.sum(OPEN_MINOR), 0), BigInteger).label("minor")
     query = (
         select(
             BillableItemRow.kind,

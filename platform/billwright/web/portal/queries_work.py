@@ -4,6 +4,7 @@ from typing import Final
 
 from sqlalchemy import BigInteger, cast, func, select
 
+from billwright.billing.credit_drafts import OPEN_MINOR
 from billwright.billing.tables import BillableItemRow
 from billwright.canon.tables import ExpenseRow, TimeEntryRow
 from billwright.tenancy.base import AnyRow
@@ -16,7 +17,7 @@ OPEN: Final = ("waiting", "ready", "drafted")
 def unbilled_by_kind(tx: Tx) -> list[AnyRow]:
     """Items that are on no issued invoice by ``kind``, ``state``, first ``reason``, ``currency``: ``items``, ``minor``."""
     reason = BillableItemRow.reasons[1].label("reason")
-    minor = cast(func.coalesce(func.sum(BillableItemRow.amount_minor), 0), BigInteger).label("minor")
+    minor = cast(func.coalesce(func.sum(OPEN_MINOR), 0), BigInteger).label("minor")
     query = (
         select(
             BillableItemRow.kind,

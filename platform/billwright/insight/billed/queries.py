@@ -1,11 +1,11 @@
-"""What breaks invariant 1, billed once net of credits, asked of the database. Raw SQL for the reasons of ``queries.py``.
+"""What breaks invariant 1, billed once net of credits, asked of the database. Raw SQL for the reasons of insight/queries.py.
 
 What is billed of an item are its allocations on invoices that are not void, less those of issued credit notes.
 """
 
 from typing import Final
 
-from sqlalchemy import text  # noqa: TID251 - part of queries.py, which gives the reason
+from sqlalchemy import text
 
 KEYS_TWICE: Final = text(
     "SELECT transaction_key AS subject, count(*) AS items FROM billable_item GROUP BY 1 HAVING count(*) > 1"
