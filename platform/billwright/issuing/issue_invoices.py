@@ -122,9 +122,7 @@ def rows_of(tx: Tx, drafts: Sequence[AnyRow]) -> dict[UUID, list[AnyRow]]:
     return lines
 
 
-def _as_approved(
-    tx: Tx, draft: AnyRow, rows: Sequence[AnyRow], default_terms: int, holdback: Sequence[object]
-) -> bool:
+def _as_approved(tx: Tx, draft: AnyRow, rows: Sequence[AnyRow], default_terms: int, holdback: Sequence[object]) -> bool:
     """Whether what would be frozen now is what was approved. Customer, contract or the firm's own account may change before
     its drafts are priced again. A hash of an earlier recipe is compared by that recipe."""
     invoice, customer, entity = draft.InvoiceRow, draft.CustomerRow, draft.LegalEntityRow
