@@ -22,6 +22,7 @@ pytestmark = pytest.mark.browser
 PAGES = {
     "reports": "reports", "report-stall": "reports/stall?part=manager", "report-unbilled": "reports/unbilled",
     "report-paid": "reports/paid?part=EUR-not_due", "report-clean": "reports/clean",
+    "ledger": "ledger/?account=1200",
 }  # fmt: skip
 
 
