@@ -123,3 +123,12 @@ def test_a_rate_that_ended_before_the_invoice_is_issued_is_asked_about_again(mak
     assert (firm.invoice().detail, firm.invoice().tax_minor) == ("awaiting_manager", 2_400_00)
     firm.decide(person("Max Manager", MANAGER))
     assert firm.invoice().phase == "issued"
+
+
+def test_a_seller_that_is_not_registered_needs_no_country_of_its_customer(firm: Firm) -> None:
+    seller(firm, standard_tax_rate=None, tax={"scheme": "not_registered", "scheme_reason": "As the record has them."})
+    bill(firm, customer={"address": {}, "tax_id": ""})
+
+    (tax,) = frozen(firm)["taxes"]
+    assert (tax["category"], tax["tax_minor"], tax["reason"]) == ("O", 0, "As the record has them.")
+    assert (said(firm), failed_jobs(firm)) == ([], [])
