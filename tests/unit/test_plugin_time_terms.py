@@ -162,7 +162,11 @@ def test_a_correction_takes_back_at_the_price_of_what_it_corrects() -> None:
         rates=(ENGINEER, later),
     )
 
-    assert (taken_back.quantity, taken_back.amount, taken_back.unit_price) == (Decimal(-2), Money(-240_00, "EUR"), Decimal(120))
+    assert (taken_back.quantity, taken_back.amount, taken_back.unit_price) == (
+        Decimal(-2),
+        Money(-240_00, "EUR"),
+        Decimal(120),
+    )
     assert (original.amount, taken_back.ready) == (Money(900_00, "EUR"), True)
 
 

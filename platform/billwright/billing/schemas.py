@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from datetime import date, datetime
 
+from msgspec import Struct
+
 from billwright.canon.schemas import Named, named, named_or_none, shown_or_none
 from billwright.extension.reasons import explain
 from billwright.kernel.amount_out import AmountOut, DecimalText, amount_out, decimal_out
 from billwright.kernel.ids import show
 from billwright.tenancy.base import AnyRow
-from msgspec import Struct
 
 SUBJECTS = {"milestone": "mil", "time": "tim", "expense": "exp"}
 

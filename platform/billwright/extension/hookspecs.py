@@ -26,7 +26,7 @@ class Hooks:
     @hookspec
     def propose_settlements(  # type: ignore[empty-body]
         self, contract: ContractView, items: Sequence[ItemProposal]
-    ) -> Sequence[ItemProposal]:
+    ) -> Sequence[ItemProposal]:  # pyright: ignore[reportReturnType]  # a specification has no body
         """Billable items that settle ``items`` against what was paid in advance; ``[]`` if there is nothing to settle.
 
         Pure. ``items`` is everything that the triggers propose for ``contract``, with the settlements of those before this
