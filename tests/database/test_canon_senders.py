@@ -57,7 +57,7 @@ def take(firm: Firm, *batches: Sequence[Sent]) -> None:
 def test_who_sent_a_fact_that_somebody_changed_does_not_approve_it(asking: Firm, kind: str) -> None:
     asking.milestone("M0", amount="1.00")
     facts: dict[str, dict[str, Any]] = {
-        "customer": {"ref": "C1", "name": "Client SA"},
+        "customer": {"ref": "C1", "name": "Client SA", "address": {"country": "DE"}},
         "contract": {"ref": "K1", "number": "K1", "customer": "C1", "currency": "EUR", "legal_entity": "DE01",
                      "billing": "mixed"},
         "milestone": {"ref": "M1", "contract": "K1", "number": "1", "amount": "100.00", "currency": "EUR"},

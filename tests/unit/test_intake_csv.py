@@ -70,7 +70,12 @@ def test_nested_fields_lists_words_and_rates() -> None:
         b"ref;contract;currency;role;hourly;effective_from\nR1;K1;EUR;senior;120,50;01.01.2026", "rate_card"
     )
     assert isinstance(card, RateCard)
-    assert card.rates[0].hourly == Decimal("120.50")
+    assert (card.currency, card.rates[0].hourly) == ("EUR", Decimal("120.50"))
+    (card,) = objects(
+        b"ref,contract,currency,person_email,daily,effective_from\nR2,K1,EUR,ann@acme.example,960,2026-01-01", "rate_card"
+    )
+    assert isinstance(card, RateCard)
+    assert card.rates[0].daily == Decimal(960)
 
 
 @pytest.mark.parametrize(

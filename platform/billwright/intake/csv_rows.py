@@ -8,7 +8,7 @@ from typing import Any, Final, get_args, get_type_hints
 
 import msgspec
 
-from billwright.extension.canonical import CANONICAL_TYPES, Canonical, PurchaseOrder, Rate
+from billwright.extension.canonical import CANONICAL_TYPES, Canonical, PurchaseOrder, Rate, RateCard
 from billwright.intake.csv_text import DECIMAL_COMMA, FileRefusedError, Sheet
 from billwright.intake.envelope import RefusedError, refusal_of
 
@@ -29,7 +29,8 @@ _SYNONYMS: Final[Mapping[str, str]] = {
 _DATES: Final = {"time_entry": "worked_on", "expense": "spent_on", "payment": "paid_on"}
 _LISTS: Final = frozenset({"milestones"})
 _LIST_SEPARATOR: Final = "|"
-_RATE_FIELDS: Final = Rate.__struct_fields__
+# A row of a file is one rate of one card: what both could say, as the currency, is said of the card.
+_RATE_FIELDS: Final = tuple(name for name in Rate.__struct_fields__ if name not in RateCard.__struct_fields__)
 _YES: Final = frozenset({"yes", "y", "ja", "oui", "x"})
 _NO: Final = frozenset({"no", "n", "nein", "non"})
 _PLAIN_NUMBER: Final = re.compile(r"[+-]?[0-9]{1,14}(?:\.[0-9]{1,14})?")
@@ -74,7 +75,7 @@ def _columns(header: tuple[str, ...], kind: str) -> list[str]:
         raise FileRefusedError(f"Columns are there twice: {', '.join(twice)}. Keep one of each.")
     required = {each.name for each in msgspec.structs.fields(CANONICAL_TYPES[kind]) if each.required}
     if kind == "rate_card":
-        required = (required - {"rates"}) | {"hourly", "effective_from"}
+        required = (required - {"rates"}) | {"effective_from", "daily" if "daily" in columns else "hourly"}
     if missing := sorted(required - set(columns)):
         raise FileRefusedError(f"Columns are missing: {', '.join(missing)}. Add them to the file and drop it again.")
     return columns
