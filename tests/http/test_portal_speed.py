@@ -20,8 +20,8 @@ __all__ = ["log_in_to"]
 SHELL = 3
 """Session, person, tenant, rights and places (1); role and schema (1); counts of the rail (1)."""
 STATEMENTS = {
-    "today": 4, "exceptions": 4, "approvals": 6, "invoices": 3, "invoice": 5, "customers": 3, "customer": 9, "contracts": 3,
-    "contract": 11, "work": 3, "collections": 5, "reports": 7, "report stall": 2, "report unbilled": 1, "report paid": 2,
+    "today": 4, "exceptions": 4, "approvals": 6, "invoices": 3, "invoice": 5, "customers": 3, "customer": 10, "contracts": 3,
+    "contract": 12, "work": 3, "collections": 5, "reports": 7, "report stall": 2, "report unbilled": 1, "report paid": 2,
     "report clean": 2, "connectors": 4, "settings": 2, "messages": 4, "mailbox": 2, "audit": 2, "access": 2, "search": 1,
     "stuck": 10,
 }  # fmt: skip
