@@ -72,7 +72,8 @@ def test_nested_fields_lists_words_and_rates() -> None:
     assert isinstance(card, RateCard)
     assert (card.currency, card.rates[0].hourly) == ("EUR", Decimal("120.50"))
     (card,) = objects(
-        b"ref,contract,currency,person_email,daily,effective_from\nR2,K1,EUR,ann@acme.example,960,2026-01-01", "rate_card"
+        b"ref,contract,currency,person_email,daily,effective_from\nR2,K1,EUR,ann@acme.example,960,2026-01-01",
+        "rate_card",
     )
     assert isinstance(card, RateCard)
     assert card.rates[0].daily == Decimal(960)
