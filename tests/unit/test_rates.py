@@ -2,6 +2,7 @@
 
 import io
 import zipfile
+from contextlib import suppress
 from datetime import date, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -149,3 +150,17 @@ def _zip(*files: tuple[str, bytes]) -> bytes:
 def test_a_bad_archive_is_refused(data: bytes, said: str) -> None:
     with pytest.raises(InputInvalidError, match=said):
         read_rate_file(data, source="ECB")
+
+
+@pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_damaged_archive_is_refused_wherever_it_is_damaged(compression: int) -> None:
+    """Each byte of what is compressed turned over once: never an error of ours."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", compression) as archive:
+        archive.writestr("a.csv", HEADER + "2026-04-10,1.1711,186.43,\n" * 3)
+    whole = buffer.getvalue()
+    for place in range(len(whole)):
+        damaged = bytearray(whole)
+        damaged[place] ^= 0xFF
+        with suppress(InputInvalidError):
+            read_rate_file(bytes(damaged), source="ECB")

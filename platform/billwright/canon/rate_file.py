@@ -6,8 +6,11 @@ Source of the shape: the ECB's euro foreign exchange reference rates, ``eurofxre
 
 import csv
 import io
+import lzma
 import re
+import struct
 import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from datetime import date
 from decimal import Decimal, InvalidOperation
@@ -18,6 +21,12 @@ from billwright.kernel.errors import InputInvalidError
 from billwright.kernel.rates import EURO, RateDay
 
 FILE_BYTES_MAX: Final = 10_000_000
+# As zipfile tells of a damaged archive, a compression that it does not know (NotImplementedError), a password, an end too soon,
+# what each of its compressions says of damaged data, and what comes of sizes and places that cannot be.
+BROKEN_ZIP: Final = (
+    zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, zlib.error, OSError, lzma.LZMAError, ValueError,
+    struct.error,
+)  # fmt: skip
 TEXT_BYTES_MAX: Final = 50_000_000  # what a file may unpack to; the ECB's since 1999 is 2 MB
 DAYS_MAX: Final = 40_000
 RATE_MAX: Final = Decimal(10) ** 12
@@ -65,7 +74,7 @@ def _unpacked(data: bytes) -> bytes:
                 raise InputInvalidError(f"The ZIP has {len(names)} CSV files; send one with one.", field="file")
             with archive.open(names[0]) as file:
                 unpacked = file.read(TEXT_BYTES_MAX + 1)
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
+    except BROKEN_ZIP as error:
         raise InputInvalidError(f"The ZIP cannot be opened: {error}. Download it again.", field="file") from None
     if len(unpacked) > TEXT_BYTES_MAX:
         raise InputInvalidError(f"The ZIP unpacks to more than {TEXT_BYTES_MAX} bytes.", field="file")

@@ -12,6 +12,7 @@ hookspec = pluggy.HookspecMarker(PROJECT)
 hookimpl = pluggy.HookimplMarker(PROJECT)
 
 
+# A specification has only its docstring: pluggy never calls it, hence each ignored `empty-body`.
 class Hooks:
     """All hooks; each has a page in ``docs/hooks/``."""
 
